@@ -1,0 +1,1 @@
+"""What the pages of the book need: figures, glue, and the build."""

@@ -1,0 +1,1 @@
+"""Bytes to tokens to shards; no torch in it."""
