@@ -1,11 +1,10 @@
-"""One look for every figure of the book.
+"""One look for every figure of the book: typeface, palette, vector output.
 
-A page calls ``style.use()`` once. After that its figures carry the typeface
-of the text, a palette whose colours keep one meaning from page to page, and
-vector output for the HTML (SVG) and the PDF (PDF) from one execution.
+A page calls ``style.use()`` once, before its first figure.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.resources import files
 from types import MappingProxyType
@@ -46,15 +45,20 @@ _STAMPS = {"svg": "Date", "pdf": "CreationDate"}
 
 # Any, because matplotlib types each of its own keys as a literal.
 _RC: Any = {
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), INK),
+    **dict.fromkeys(("xtick.color", "ytick.color"), INK),
+    **dict.fromkeys(("axes.linewidth", "xtick.major.width"), 0.7),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 8.5),
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor"), "none"),
+    "ytick.major.width": 0.7,
+    "legend.fontsize": 8.5,
     "font.family": ["Bytes Serif", "Bytes Fallback"],
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.labelsize": 9.0,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "legend.fontsize": 8.5,
     "legend.frameon": False,
     "mathtext.fontset": "custom",
     "mathtext.rm": "Bytes Serif",
@@ -65,29 +69,15 @@ _RC: Any = {
     "mathtext.tt": "Source Code Pro",
     "mathtext.cal": "Bytes Serif:italic",
     "mathtext.fallback": "stix",
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.titlecolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.edgecolor": INK,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "axes.axisbelow": True,
     "axes.prop_cycle": cycler(color=list(ROLES.values())),
     "grid.color": HAIR,
     "grid.linewidth": 0.5,
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
     "lines.solid_capstyle": "round",
     "figure.figsize": (WIDTHS["text"], 2.9),
     "figure.constrained_layout.use": True,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
     "savefig.transparent": True,
     # An <img> cannot see the fonts of its page, so SVG carries outlines;
     # a PDF embeds the font itself and its text stays searchable.
@@ -147,8 +137,8 @@ def figure(
 ) -> tuple[Figure, Any]:
     """Make a figure that fits the page, and its axes.
 
-    The figure is not known to pyplot: a cell shows it where it is the cell's
-    value or is glued, and never a second time. Chapter: book/index.md.
+    pyplot does not know it: a cell shows it as its value or by glue, once.
+    Chapter: book/index.md.
 
     Args:
         width: ``text`` (5.3 inches) or ``wide`` (6.4 inches).
@@ -195,8 +185,7 @@ def label_line(
         line: what ``ax.plot`` returned (one element of it).
         text: the name; the line's own label by default.
         x: where on the x axis, in data units; the line's end by default.
-        offset: distance from the point, in points; the text grows away from
-            the point, or is centred on it where the first part is zero.
+        offset: distance in points; the text grows away from the point.
 
     Raises:
         ValueError: the line has no points.
@@ -259,13 +248,24 @@ def save(fig: Figure, target: Any, kind: Literal["svg", "pdf"]) -> None:
 def use() -> None:
     """Give every later figure of this process the style of the book.
 
-    In a notebook, figures then appear as SVG and PDF, undated and uncropped:
-    a figure is as wide as it says. Chapter: book/index.md.
+    In a notebook, figures then appear as SVG and PDF, as wide as they say.
+    Chapter: book/index.md.
     """
-    for path in font_paths():
-        font_manager.fontManager.addfont(path)
+    _add_fonts()
     mpl.rcParams.update(_RC)
     _use_inline()
+
+
+def _add_fonts() -> None:
+    """Tell matplotlib of the book's faces, each weight answered for."""
+    known = font_manager.fontManager.ttflist
+    for path in set(font_paths()) - {str(entry.fname) for entry in known}:
+        font_manager.fontManager.addfont(path)
+        entry = known[-1]
+        # A bold title asks each family for 700. One that has no such weight
+        # would log to stderr, where a page's build takes it for a failure.
+        if entry.name == "Bytes Fallback" or entry.weight == 600:
+            known.append(replace(entry, weight=700))
 
 
 def _use_inline() -> None:
@@ -298,5 +298,5 @@ def _use_inline() -> None:
                 metadata={_STAMPS[kind]: None},
             ),
         )
-    # The inline backend resets rcParams when it is configured.
+    # Configuring the inline backend resets rcParams.
     mpl.rcParams.update(_RC)
