@@ -1,0 +1,269 @@
+"""Execute the chapters into the cache that every output reads."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ipykernel.kernelspec import get_kernel_dict
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.cache.db import NbCacheRecord
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import (
+    CellExecutionError,
+    CellTimeoutError,
+    DeadKernelError,
+)
+from tqdm import tqdm
+
+from scratchlm.book.pages import (
+    Page,
+    book_pages,
+    code_cells,
+    is_notebook,
+    parser_config,
+    read_notebook,
+    sphinx_config,
+)
+
+KEYS_KEPT = 2  # the current state, and the one before a detour
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """What became of one chapter.
+
+    Args:
+        page: name of the page, ``text/tokenizer``.
+        seconds: how long its cells took when they ran.
+        status: whether they ran now or came from the cache.
+    """
+
+    page: str
+    seconds: float
+    status: Literal["executed", "cached"]
+
+
+class ChapterError(Exception):
+    """A chapter that does not run; the message names page and cell."""
+
+
+class _Specs(KernelSpecManager):
+    """Offer one kernel: the Python that runs this build.
+
+    A kernelspec called python3 in the user's home would otherwise decide
+    which packages the book sees.
+    """
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        arguments = get_kernel_dict()
+        arguments["argv"][0] = sys.executable
+        return KernelSpec(resource_dir="", **arguments)
+
+
+class _Kernel(AsyncKernelManager):
+    def __init__(self, **settings: Any) -> None:
+        settings["kernel_spec_manager"] = _Specs()
+        settings["transport_encryption"] = "auto"
+        super().__init__(**settings)
+
+
+def source_key(root: Path) -> str:
+    """Hash everything besides its own cells that a chapter depends on.
+
+    Args:
+        root: folder of the checkout.
+
+    Returns:
+        16 hexadecimal digits over the package, the recorded results, the
+        lock file and the Python version.
+    """
+    digest = hashlib.sha256(platform.python_version().encode())
+    folders = [root / "lib" / "scratchlm", root / "book" / "results"]
+    files = [path for folder in folders for path in source_files(folder)]
+    for path in [*files, root / "requirements.lock"]:
+        digest.update(str(path.relative_to(root)).encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def source_files(folder: Path) -> Iterator[Path]:
+    """Yield the files under a folder in a fixed order, byte code aside.
+
+    Args:
+        folder: where to look; need not exist.
+    """
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path
+
+
+def keyed_cache(root: Path, cache_root: Path) -> Path:
+    """Return the cache folder of the current sources, and drop old ones.
+
+    Args:
+        root: folder of the checkout.
+        cache_root: parent of the keyed folders; made if absent.
+    """
+    folder = cache_root / source_key(root)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.touch()
+    newest = sorted(
+        (path for path in cache_root.iterdir() if path.is_dir()),
+        key=lambda path: (path == folder, path.stat().st_mtime_ns),
+        reverse=True,
+    )
+    for stale in newest[KEYS_KEPT:]:
+        shutil.rmtree(stale)
+    return folder
+
+
+def execute_book(root: Path, cache_root: Path) -> list[Execution]:
+    """Run every chapter that the cache does not hold, one by one.
+
+    Args:
+        root: folder of the checkout.
+        cache_root: parent of the keyed cache folders.
+
+    Returns:
+        One entry for each page with code cells, in reading order.
+
+    Raises:
+        ChapterError: a cell failed; nothing of its chapter is cached.
+    """
+    config = sphinx_config(root)
+    parser = parser_config(config)
+    timeout = int(config["nb_execution_timeout"])
+    cache = get_cache(keyed_cache(root, cache_root))
+    done = []
+    for page in filter(is_notebook, book_pages(root)):
+        notebook = read_notebook(page, parser)
+        seconds = cached_seconds(cache, notebook)
+        status: Literal["executed", "cached"] = "cached"
+        if seconds is None:
+            seconds = _execute(page, notebook, timeout)
+            _store(cache, page, notebook, seconds)
+            status = "executed"
+        if code_cells(notebook):
+            done.append(
+                Execution(page=page.name, seconds=seconds, status=status)
+            )
+    return done
+
+
+def cached_seconds(cache: Any, notebook: Any) -> float | None:
+    """Return how long the cached run took, or None where there is none.
+
+    A run that was interrupted while it wrote leaves a record without a
+    whole file behind it. That record is dropped, so that it is a miss.
+
+    Args:
+        cache: a jupyter-cache.
+        notebook: an unexecuted notebook.
+    """
+    try:
+        record = cache.match_cache_notebook(notebook)
+    except KeyError:
+        return None
+    try:
+        cache.merge_match_into_notebook(notebook)
+    except (KeyError, ValueError):
+        NbCacheRecord.remove_records([record.pk], cache.db)
+        return None
+    return float(record.data["execution_seconds"])
+
+
+def _execute(page: Page, notebook: Any, timeout: int) -> float:
+    total = len(code_cells(notebook))
+    if total == 0:  # Sphinx wants a record even where nothing runs
+        return 0.0
+    started = time.perf_counter()
+    with tqdm(total=total, desc=page.name, unit="cell") as bar:
+        client = NotebookClient(
+            notebook,
+            timeout=timeout,
+            record_timing=False,
+            kernel_manager_class=_Kernel,
+            resources={"metadata": {"path": str(page.path.parent)}},
+            on_cell_executed=lambda **_: bar.update(),
+        )
+        try:
+            client.execute()
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as err:
+            raise ChapterError(_failure(page, notebook, err)) from err
+    _refuse_stderr(page, notebook)
+    return time.perf_counter() - started
+
+
+def _store(cache: Any, page: Page, notebook: Any, seconds: float) -> None:
+    cache.cache_notebook_bundle(
+        CacheBundleIn(
+            notebook, str(page.path), data={"execution_seconds": seconds}
+        ),
+        check_validity=False,
+        overwrite=True,
+    )
+
+
+def _failure(page: Page, notebook: Any, error: Exception) -> str:
+    """Say which cell failed, show it, and show why."""
+    cells = list(enumerate(notebook.cells))
+    ran = [
+        index
+        for index, cell in cells
+        if cell.cell_type == "code" and cell.execution_count is not None
+    ]
+    failed = [
+        index
+        for index in ran
+        if any(o.output_type == "error" for o in notebook.cells[index].outputs)
+    ]
+    index = failed[-1] if failed else _first_unfinished(notebook, ran)
+    reason = str(error)
+    if isinstance(error, CellExecutionError):
+        reason = ANSI.sub("", error.traceback).strip()
+        # nbclient repeats the cell above the traceback; we number it.
+        reason = reason.split("------------------\n")[-1].strip()
+    return _report(page, notebook, index, reason)
+
+
+def _first_unfinished(notebook: Any, ran: list[int]) -> int:
+    waiting = [
+        index
+        for index, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code" and index not in ran
+    ]
+    return waiting[0] if waiting else ran[-1]
+
+
+def _report(page: Page, notebook: Any, index: int, reason: str) -> str:
+    line = notebook.metadata["source_map"][index] + 1
+    source = notebook.cells[index].source.splitlines()
+    listing = "\n".join(f"  {n:3} | {s}" for n, s in enumerate(source, 1))
+    where = f"book/{page.name}.md, cell at line {line}"
+    return f"{where}, does not run:\n\n{listing}\n\n{reason}"
+
+
+def _refuse_stderr(page: Page, notebook: Any) -> None:
+    """Treat a warning like an error, as Sphinx would a minute later."""
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code":
+            continue
+        if "remove-stderr" in cell.metadata.get("tags", []):
+            continue
+        for output in cell.outputs:
+            if output.get("name") == "stderr":
+                reason = f"It wrote to stderr:\n\n{output.text.strip()}"
+                raise ChapterError(_report(page, notebook, index, reason))
