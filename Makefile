@@ -1,0 +1,91 @@
+# Two commands matter: `make book` and `make test`. Both set everything up.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+PY := $(BIN)/python
+INSTALLED := .venv/.installed
+PIP := $(PY) -m pip --disable-pip-version-check
+PYTHONS := python3 python3.13 python3.12 python3.11 python3.14
+
+.PHONY: help book test unit lab serve bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' \
+		$(MAKEFILE_LIST)
+
+book: $(INSTALLED) ## build the book: HTML, PDF and notebooks, in _build/
+	@$(PY) -m scratchlm.book.build
+
+test: $(INSTALLED) ## lint, types, unit tests, then every notebook
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(BIN)/lint-imports
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest -p no:nbval
+	$(PY) -m coverage combine --quiet
+	$(PY) -m coverage report
+	@$(PY) -m scratchlm.book.build notebooks
+	$(PY) -m pytest --nbval-lax --nbval-current-env \
+		--nbval-cell-timeout=600 -p no:cacheprovider _build/notebooks
+
+unit: $(INSTALLED) ## the unit tests alone
+	$(PY) -m pytest -p no:nbval -q
+
+lab: $(INSTALLED) ## JupyterLab; the chapters open as notebooks
+	@mkdir -p _build/lab
+	@printf '%s\n' '{"@jupyterlab/docmanager-extension:plugin":' \
+		'{"defaultViewers": {"markdown": "Jupytext Notebook"}}}' \
+		> _build/lab/overrides.json
+	$(BIN)/jupyter-lab --LabApp.app_settings_dir="$(CURDIR)/_build/lab" \
+		$(LAB_OPTIONS) book
+
+serve: $(INSTALLED) ## the HTML at http://127.0.0.1:8000
+	@test -f _build/html/index.html \
+		|| { echo "There is no book yet; run 'make book'." >&2; exit 1; }
+	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+bench: $(INSTALLED) ## measure us against the libraries you would use
+	@set -e; for script in benchmarks/*.py; do \
+		echo "== $$script"; $(PY) "$$script"; done
+
+clean: ## remove all that was built; .venv stays
+	rm -rf _build build .coverage .coverage.* .hypothesis \
+		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+# The stamp is written last. Whatever broke before it, the next run starts
+# from what works: an environment without pip is made again from nothing.
+$(INSTALLED): requirements.lock pyproject.toml
+	@rm -f $@
+	@set -e; ok='import sys; sys.exit(sys.version_info < (3, 11))'; \
+	if ! { $(PY) -c "$$ok" && $(PY) -m pip --version; } >/dev/null 2>&1; \
+	then \
+		found=; \
+		for python in $(PYTHONS); do \
+			if $$python -c "$$ok" >/dev/null 2>&1; then \
+				found=$$python; break; \
+			fi; \
+		done; \
+		if [ -z "$$found" ]; then \
+			echo "The book needs Python 3.11 or newer, and none of" \
+				"'$(PYTHONS)' is. Install one (python.org, or your" \
+				"system's packages), then run make again." >&2; \
+			exit 1; \
+		fi; \
+		if ! $$found -c 'import venv, ensurepip' >/dev/null 2>&1; then \
+			echo "$$found cannot make a virtual environment. On Debian" \
+				"or Ubuntu: apt-get install python3-venv" >&2; \
+			exit 1; \
+		fi; \
+		echo "Making .venv with $$($$found --version)"; \
+		rm -rf .venv; \
+		$$found -m venv .venv; \
+	fi
+	@echo "Installing requirements.lock (a few minutes the first time)"
+	@$(PIP) install --quiet -r requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
