@@ -36,8 +36,7 @@ ROLES = MappingProxyType(
     }
 )
 
-# The inch widths that a page can hold. The PDF's text block is 5.3 inches;
-# a wide figure is set to it, and its 9 pt text then reads as 7.5 pt.
+# In inches. The PDF shrinks a wide one to its text block of 5.3 inches.
 WIDTHS = MappingProxyType({"text": 5.3, "wide": 6.4})
 
 # Where each format keeps its date, which would make equal figures differ.
@@ -122,7 +121,7 @@ def sequence(n: int) -> list[str]:
     """
     if n < 1:
         raise ValueError(f"sequence({n}) has no colours; ask for 1 or more")
-    # Beyond 0.62 the map is too light for thin lines on white paper.
+    # Beyond 0.62 the map is too light for thin lines on white.
     stops = np.linspace(0.0, 0.62, n)
     return [to_hex(mpl.colormaps["cividis"](stop)) for stop in stops]
 
@@ -298,5 +297,4 @@ def _use_inline() -> None:
                 metadata={_STAMPS[kind]: None},
             ),
         )
-    # Configuring the inline backend resets rcParams.
     mpl.rcParams.update(_RC)
