@@ -1,4 +1,4 @@
-"""The book's LaTeX: parts, front matter, exercises, and the files TeX needs."""
+"""The book's LaTeX: parts, front matter, solutions, the files TeX needs."""
 
 import shutil
 from pathlib import Path
@@ -24,6 +24,14 @@ from sphinx_proof.nodes import (
 
 from scratchlm.book.colophon import byte_list, meta_source, read_commit
 from scratchlm.book.fallback import fallback_source
+from scratchlm.book.paper import (
+    AlignTables,
+    CollectSolutions,
+    DropHidden,
+    NumberOnce,
+    OpenProofs,
+    raw_latex,
+)
 
 FONTS = Path(__file__).parent / "fonts"
 
@@ -47,10 +55,6 @@ def write_support(app: Sphinx) -> None:
         (out / name).write_text(source, encoding="utf-8")
 
 
-def _raw(source: str) -> nodes.raw:
-    return nodes.raw("", source + "\n", format="latex")
-
-
 class PlaceParts(SphinxPostTransform):
     """Turn the contents file's captions into front matter, parts, back matter.
 
@@ -69,6 +73,9 @@ class PlaceParts(SphinxPostTransform):
             for file in self.document.findall(start_of_file)
         }
         for file in files.values():
+            # Sphinx hangs the page's children in without telling them.
+            for child in file.children:
+                child.parent = file
             self._show_bytes(file)
         if site is None or not isinstance(self.document, nodes.document):
             return
@@ -89,7 +96,7 @@ class PlaceParts(SphinxPostTransform):
             elif seen_part:
                 source = "\\bytesbackmatter"
             if source:
-                self._before(first, _raw(source))
+                self._before(first, raw_latex(source))
 
     @staticmethod
     def _before(node: nodes.Element, new: nodes.Node) -> None:
@@ -102,7 +109,7 @@ class PlaceParts(SphinxPostTransform):
         section = next(iter(file.findall(nodes.section)), None)
         if section is not None and section.parent is file:
             title = section[0].astext()
-            file.insert(0, _raw(f"\\bytesnext{{{byte_list(title)}}}"))
+            file.insert(0, raw_latex(f"\\bytesnext{{{byte_list(title)}}}"))
 
     def _make_preface(self) -> None:
         """Give the root page's own words a chapter of their own."""
@@ -123,96 +130,8 @@ class PlaceParts(SphinxPostTransform):
         for child in own:
             root.remove(child)
             preface += child
-        root.insert(1, [_raw(f"\\bytesnext{{{byte_list('Preface')}}}")])
+        root.insert(1, [raw_latex(f"\\bytesnext{{{byte_list('Preface')}}}")])
         root.insert(2, preface)
-
-
-class CollectSolutions(SphinxPostTransform):
-    """Move a chapter's solutions to a section at its end, linked both ways."""
-
-    # After sphinx-exercise has resolved the titles (20 to 22).
-    default_priority = 310
-    builders = ("latex",)
-
-    def run(self, **_: Any) -> None:
-        for file in list(self.document.findall(start_of_file)):
-            solutions = [
-                node
-                for node in file.findall(solution_node)
-                if self._file_of(node) is file
-            ]
-            chapter = next(iter(file.findall(nodes.section)), None)
-            if chapter is None or not solutions:
-                continue
-            docname = str(file["docname"])
-            section = nodes.section(
-                ids=[f"solutions-{docname.replace('/', '-')}"],
-                docname=docname,
-            )
-            section += nodes.title("", "Solutions")
-            for solution in solutions:
-                solution.parent.remove(solution)
-                section += solution
-            chapter += section
-            self._link(file, solutions)
-
-    @staticmethod
-    def _file_of(node: nodes.Node) -> nodes.Element | None:
-        while node is not None and not isinstance(node, start_of_file):
-            node = node.parent
-        return node
-
-    @staticmethod
-    def _link(file: nodes.Element, solutions: list[nodes.Element]) -> None:
-        """Tell each exercise where its solution is."""
-        labels = {s["target_label"]: s["label"] for s in solutions}
-        for kind in (exercise_node, exercise_enumerable_node):
-            for exercise in file.findall(kind):
-                label = labels.get(exercise.get("label"))
-                if label is not None:
-                    exercise += _raw(
-                        "\\bytessolutionlink{\\detokenize"
-                        f"{{{file['docname']}:{label}}}}}"
-                    )
-
-
-class DropHidden(SphinxPostTransform):
-    """Leave out what the web page hides behind a button.
-
-    Paper has no buttons: the code of a `hide-input` cell and all of a
-    `hide-cell` cell go, their outputs under `hide-output` too.
-    """
-
-    default_priority = 320
-    builders = ("latex",)
-
-    def run(self, **_: Any) -> None:
-        for cell in list(self.document.findall(nodes.container)):
-            classes = cell.get("classes", [])
-            if "tag_hide-cell" in classes:
-                cell.parent.remove(cell)
-                continue
-            for tag, part in (
-                ("tag_hide-input", "cell_input"),
-                ("tag_hide-output", "cell_output"),
-            ):
-                if tag in classes:
-                    for child in list(cell.children):
-                        if part in child.get("classes", []):
-                            cell.remove(child)
-
-
-class OpenProofs(SphinxPostTransform):
-    """Take the untitled box off a proof; LaTeX has an environment for it."""
-
-    default_priority = 330
-    builders = ("latex",)
-
-    def run(self, **_: Any) -> None:
-        for proof in self.document.findall(proof_node):
-            for box in list(proof.children):
-                if isinstance(box, nodes.admonition):
-                    box.replace_self(box.children)
 
 
 def _visit_exercise(self: LaTeXTranslator, node: nodes.Element) -> None:
@@ -287,6 +206,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
         CollectSolutions,
         DropHidden,
         OpenProofs,
+        AlignTables,
+        NumberOnce,
     ):
         app.add_post_transform(transform)
     app.connect("builder-inited", write_support)

@@ -1,0 +1,175 @@
+"""Page trees turned into paper: what a web page does and paper cannot."""
+
+import re
+from typing import Any, ClassVar
+
+from docutils import nodes
+from sphinx.addnodes import start_of_file, tabular_col_spec
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx_exercise.nodes import (
+    exercise_enumerable_node,
+    exercise_node,
+    solution_node,
+)
+from sphinx_proof.nodes import proof_node
+
+
+def raw_latex(source: str) -> nodes.raw:
+    """Wrap LaTeX for the page tree. Chapter: book/setup.md."""
+    return nodes.raw("", source + "\n", format="latex")
+
+
+class CollectSolutions(SphinxPostTransform):
+    """Move a chapter's solutions to a section at its end, linked both ways."""
+
+    # After sphinx-exercise has resolved the titles (20 to 22).
+    default_priority = 310
+    builders = ("latex",)
+
+    def run(self, **_: Any) -> None:
+        for file in list(self.document.findall(start_of_file)):
+            solutions = [
+                node
+                for node in file.findall(solution_node)
+                if self._file_of(node) is file
+            ]
+            chapter = next(iter(file.findall(nodes.section)), None)
+            if chapter is None or not solutions:
+                continue
+            docname = str(file["docname"])
+            section = nodes.section(
+                ids=[f"solutions-{docname.replace('/', '-')}"],
+                docname=docname,
+            )
+            section += nodes.title("", "Solutions")
+            for solution in solutions:
+                solution.parent.remove(solution)
+                section += solution
+            chapter += section
+            self._link(file, solutions)
+
+    @staticmethod
+    def _file_of(node: nodes.Node) -> nodes.Element | None:
+        while node is not None and not isinstance(node, start_of_file):
+            node = node.parent
+        return node
+
+    @staticmethod
+    def _link(file: nodes.Element, solutions: list[nodes.Element]) -> None:
+        """Tell each exercise where its solution is."""
+        labels = {s["target_label"]: s["label"] for s in solutions}
+        for kind in (exercise_node, exercise_enumerable_node):
+            for exercise in file.findall(kind):
+                label = labels.get(exercise.get("label"))
+                if label is not None:
+                    target = f"{{\\detokenize{{{file['docname']}:{label}}}}}"
+                    exercise.append(raw_latex(f"\\bytessolutionlink{target}"))
+
+
+class DropHidden(SphinxPostTransform):
+    """Leave out what the web page hides behind a button.
+
+    Paper has no buttons: the code of a `hide-input` cell and all of a
+    `hide-cell` cell go, their outputs under `hide-output` too.
+    """
+
+    default_priority = 320
+    builders = ("latex",)
+
+    def run(self, **_: Any) -> None:
+        for cell in list(self.document.findall(nodes.container)):
+            classes = cell.get("classes", [])
+            if "tag_hide-cell" in classes:
+                cell.parent.remove(cell)
+                continue
+            for tag, part in (
+                ("tag_hide-input", "cell_input"),
+                ("tag_hide-output", "cell_output"),
+            ):
+                if tag in classes:
+                    for child in list(cell.children):
+                        if part in child.get("classes", []):
+                            cell.remove(child)
+
+
+class AlignTables(SphinxPostTransform):
+    """Carry a Markdown table's column alignment over, and set it flush left.
+
+    Sphinx's LaTeX knows alignment only from `tabularcolumns`.
+    """
+
+    default_priority = 340
+    builders = ("latex",)
+    letters: ClassVar[dict[str, str]] = {"text-right": "R", "text-center": "C"}
+
+    def run(self, **_: Any) -> None:
+        for table in list(self.document.findall(nodes.table)):
+            table.setdefault("align", "left")
+            body = next(iter(table.findall(nodes.tbody)), None)
+            before = table.parent.index(table) - 1
+            told = before >= 0 and isinstance(
+                table.parent[before], tabular_col_spec
+            )
+            if body is None or told or not body.children:
+                continue
+            spec = "".join(self._letter(entry) for entry in body[0].children)
+            columns = sum(1 for _ in table.findall(nodes.colspec))
+            if len(spec) == columns:
+                table.parent.insert(before + 1, tabular_col_spec(spec=spec))
+
+    def _letter(self, entry: nodes.Node) -> str:
+        assert isinstance(entry, nodes.Element)
+        found = [self.letters.get(c) for c in entry.get("classes", [])]
+        return next((letter for letter in found if letter), "L")
+
+
+class NumberOnce(SphinxPostTransform):
+    """Give a bare `align` the one number that the web page gives it.
+
+    LaTeX would number each of its lines, and every later number of the
+    chapter would differ between page and paper.
+    """
+
+    default_priority = 350
+    builders = ("latex",)
+    inner: ClassVar[dict[str, str]] = {
+        "align": "aligned",
+        "alignat": "alignedat",
+        "flalign": "aligned",
+        "gather": "gathered",
+    }
+    # Lines that number or name themselves know better.
+    own = re.compile(r"\\(tag|notag|nonumber|label)\b")
+
+    def run(self, **_: Any) -> None:
+        for block in self.document.findall(nodes.math_block):
+            source = block.astext()
+            found = re.match(r"\s*\\begin\{(\w+)\}", source)
+            name = self.inner.get(found[1]) if found else None
+            if found is None or name is None or self.own.search(source):
+                continue
+            for end in ("begin", "end"):
+                source = source.replace(
+                    f"\\{end}{{{found[1]}}}", f"\\{end}{{{name}}}"
+                )
+            block.children = [
+                nodes.Text(f"\\begin{{equation}}{source}\\end{{equation}}")
+            ]
+
+
+class OpenProofs(SphinxPostTransform):
+    """Take the untitled box off a proof; LaTeX has an environment for it."""
+
+    default_priority = 330
+    builders = ("latex",)
+
+    def run(self, **_: Any) -> None:
+        for proof in self.document.findall(proof_node):
+            for box in list(proof.children):
+                if isinstance(box, nodes.admonition):
+                    box.replace_self(box.children)
+            first = next(iter(proof.findall(nodes.Text)), None)
+            if first is not None and first.startswith("Proof. "):
+                word = nodes.emphasis("", "Proof.")
+                rest = nodes.Text(first.removeprefix("Proof."))
+                first.parent.replace(first, [word, rest])
