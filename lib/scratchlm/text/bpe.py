@@ -1,0 +1,340 @@
+"""The tokenizer: text to token ids and back. Chapter: book/text/tokenizer.md.
+
+Ids 0 to 255 of a tokenizer trained here are the bytes, in their order; then
+come the merged tokens in the order of their merges, then the special tokens.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from jaxtyping import UInt
+
+from scratchlm.text import bpe_training, published, tokenizer_json
+from scratchlm.text.bpe_encoding import TextMerger
+from scratchlm.text.bpe_merge import BPEState, MergeRules, Pair
+from scratchlm.text.parallel import batches, n_workers, ordered_map
+from scratchlm.text.pretokenize import find_pattern
+from scratchlm.text.special import SpecialTokens
+from scratchlm.text.streaming import segments, whole_characters
+
+if TYPE_CHECKING:
+    from tiktoken import Encoding
+
+# Characters below which encode_batch starts no processes (guessed: less than
+# a second of work for one).
+SMALL_BATCH = 10_000_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BPETokenizer:
+    """Byte-level byte-pair encoding. Chapter: book/text/tokenizer.md.
+
+    Args:
+        pattern: ``gpt2``, ``cl100k``, ``o200k`` or the regular expression
+            that cuts text into pieces, across which no pair merges.
+        vocab: the id of each token, given as its bytes.
+        merges: the pairs of tokens that merge, first to merge first.
+        special_tokens: the id of each special token.
+        whole_pieces: a piece that is a token needs no merging.
+
+    Raises:
+        ValueError: the parts do not make a tokenizer; the message says why.
+
+    Source: Sennrich, Haddow and Birch 2016, "Neural Machine Translation of
+    Rare Words with Subword Units"; on bytes, Radford et al. 2019, "Language
+    Models are Unsupervised Multitask Learners", section 2.2.
+    """
+
+    pattern: str
+    vocab: dict[bytes, int] = field(repr=False)
+    merges: tuple[Pair, ...] = field(repr=False)
+    special_tokens: dict[str, int] = field(default_factory=dict)
+    whole_pieces: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pattern", find_pattern(self.pattern).name)
+        if len(self._bytes_of) < len(self.vocab) + len(self.special_tokens):
+            raise ValueError(
+                "two tokens have the same id; give the special tokens "
+                f"{sorted(self.special_tokens)} ids that are free, from "
+                f"{max(self.vocab.values()) + 1} on"
+            )
+        for part in ("_special", "_text"):
+            getattr(self, part)  # is made now, so that what is bad raises
+
+    @classmethod
+    def train(  # noqa: PLR0913
+        cls,
+        texts: Iterable[str],
+        vocab_size: int,
+        *,
+        pattern: str = "gpt2",
+        special_tokens: Sequence[str] = (),
+        workers: int | None = None,
+        progress: bool = False,
+    ) -> Self:
+        """Learn a vocabulary from text.
+
+        Args:
+            texts: the documents; no piece crosses from one into the next.
+            vocab_size: the bytes, the merged tokens and the special tokens.
+                Where the text has fewer pairs to merge, the vocabulary is
+                smaller, and a warning says so.
+            pattern: ``gpt2``, ``cl100k``, ``o200k`` or a regular expression.
+            special_tokens: tokens that no text merges into; the last ids.
+            workers: processes; None takes one per core. The vocabulary is
+                the same whatever the number.
+            progress: show a progress bar.
+
+        Raises:
+            ValueError: ``vocab_size`` is below the bytes and the special
+                tokens, the texts hold nothing, the pattern is malformed, or a
+                special token is empty or given twice.
+        """
+        return cls(
+            **bpe_training.train(
+                texts,
+                vocab_size,
+                pattern=pattern,
+                special_tokens=special_tokens,
+                workers=workers,
+                progress=progress,
+            )
+        )
+
+    def encode(
+        self, text: str, *, allowed_special: str | Collection[str] = ()
+    ) -> list[int]:
+        """Turn text into ids.
+
+        Args:
+            text: any text. A lone surrogate, which UTF-8 cannot hold, is
+                encoded as U+FFFD.
+            allowed_special: the special tokens that the text may hold, or
+                ``"all"``.
+
+        Raises:
+            ValueError: the text holds a special token that is not allowed.
+        """
+        return _ids(self._encode(text, allowed_special))
+
+    def encode_ordinary(self, text: str) -> list[int]:
+        """Turn text into ids; special tokens in it are plain text."""
+        return _ids(self._text.merge(text))
+
+    def encode_array(
+        self, text: str, *, allowed_special: str | Collection[str] = ()
+    ) -> UInt[np.ndarray, "T"]:
+        """Encode into an array of the smallest type that fits every id.
+
+        Args:
+            text: as in :meth:`encode`, which also says what raises.
+            allowed_special: as in :meth:`encode`.
+
+        Returns:
+            T ids.
+        """
+        dtype = np.min_scalar_type(self.vocab_size - 1)
+        return _packed(self._encode(text, allowed_special)).astype(dtype)
+
+    def encode_batch(
+        self,
+        texts: Iterable[str],
+        workers: int | None = None,
+        *,
+        allowed_special: str | Collection[str] = (),
+    ) -> list[list[int]]:
+        """Encode many texts, on several processes where it pays.
+
+        Args:
+            texts: as in :meth:`encode`, which also says what raises.
+            workers: processes; None takes one per core, and one for a batch
+                that is done before processes have started.
+            allowed_special: as in :meth:`encode`.
+        """
+        texts = list(texts)
+        if workers is None and sum(map(len, texts)) < SMALL_BATCH:
+            workers = 1
+        encode = partial(self._encode_all, allowed_special)
+        encoded = ordered_map(encode, batches(texts), n_workers(workers))
+        return [_ids(tokens) for batch in encoded for tokens in batch]
+
+    def encode_iterable(
+        self,
+        chunks: Iterable[str],
+        *,
+        allowed_special: str | Collection[str] = (),
+    ) -> Iterator[int]:
+        """Encode a stream as if its chunks were joined, in constant memory.
+
+        Args:
+            chunks: the text, cut anywhere. With a pattern that is a regular
+                expression of your own, nothing is known about how far it
+                looks, and the whole stream is held.
+            allowed_special: as in :meth:`encode`.
+
+        Raises:
+            ValueError: the stream holds a special token that is not allowed;
+                the ids of text before it may have been yielded.
+        """
+        allowed = self._special.allow(allowed_special)
+        text = self._special.watch(whole_characters(chunks), allowed)
+        for part, name in segments(
+            text, self._text.pattern, self._special, allowed
+        ):
+            yield from _ids(self._text.merge(part))
+            if name:
+                yield self.special_tokens[name]
+
+    def decode(self, ids: Iterable[int], errors: str = "replace") -> str:
+        """Turn ids into text.
+
+        Args:
+            ids: ids of this tokenizer, those of special tokens among them.
+            errors: what becomes of bytes that are not UTF-8, as in
+                ``bytes.decode``: a token may end inside a character.
+
+        Raises:
+            ValueError: an id is not in the vocabulary.
+        """
+        return self.decode_bytes(ids).decode("utf-8", errors)
+
+    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        """Turn ids into the bytes that they stand for.
+
+        Raises:
+            ValueError: an id is not in the vocabulary.
+        """
+        ids = ids.tolist() if isinstance(ids, np.ndarray) else ids
+        try:
+            return b"".join(map(self._bytes_of.__getitem__, ids))
+        except KeyError as error:
+            raise ValueError(
+                f"{error.args[0]!r} is not the id of a token; ids are 0 to "
+                f"{self.vocab_size - 1}: was the text encoded by another "
+                "tokenizer?"
+            ) from None
+
+    @property
+    def vocab_size(self) -> int:
+        """One more than the highest id: the rows of an embedding."""
+        return max(self._bytes_of) + 1
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all that determines the output, 64 hex digits."""
+        parts = [
+            self._text.pattern.expression,
+            sorted((i, token.hex()) for token, i in self.vocab.items()),
+            [(left.hex(), right.hex()) for left, right in self.merges],
+            sorted(self.special_tokens.items()),
+            self.whole_pieces,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``tokenizer.json`` as Hugging Face's libraries read it.
+
+        Raises:
+            ValueError: ``folder`` is a file.
+        """
+        tokenizer_json.save(self._state(), Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read ``tokenizer.json`` of a byte-level BPE tokenizer.
+
+        Raises:
+            ValueError: the file is missing, corrupt, or does what this class
+                does not; the message names the file and what is wrong.
+        """
+        return cls(**tokenizer_json.load(Path(folder)))
+
+    @classmethod
+    def from_tiktoken(cls, encoding: "Encoding") -> Self:
+        """Take over a tiktoken encoding; ids stay as they are."""
+        return cls(**published.from_tiktoken(encoding))
+
+    def to_tiktoken(self, name: str = "scratchlm") -> "Encoding":
+        """Make a tiktoken encoding that gives the same ids.
+
+        Raises:
+            ValueError: the ids do not follow the order of the merges.
+        """
+        return published.to_tiktoken(name, self._state())
+
+    @classmethod
+    def from_gpt2_files(
+        cls, vocab_json: str | Path, merges_txt: str | Path
+    ) -> Self:
+        """Read the two files in which GPT-2 was published.
+
+        Raises:
+            ValueError: a file is missing or malformed.
+        """
+        return cls(
+            **published.from_gpt2_files(Path(vocab_json), Path(merges_txt))
+        )
+
+    @cached_property
+    def _special(self) -> SpecialTokens:
+        return SpecialTokens(self.special_tokens)
+
+    @cached_property
+    def _bytes_of(self) -> dict[int, bytes]:
+        return {i: token for token, i in self.vocab.items()} | {
+            i: name.encode() for name, i in self.special_tokens.items()
+        }
+
+    @cached_property
+    def _text(self) -> TextMerger:
+        rules = MergeRules(self.vocab, self.merges, self.whole_pieces)
+        return TextMerger(find_pattern(self.pattern), rules)
+
+    def _encode(
+        self, text: str, allowed_special: str | Collection[str]
+    ) -> str:
+        """What :meth:`encode` gives, one character per token."""
+        allowed = self._special.allow(allowed_special)
+        self._special.refuse(text, allowed)
+        if not allowed:
+            return self._text.merge(text)
+        tokens = []
+        for part, name in self._special.cut(text, allowed):
+            tokens.append(self._text.merge(part))
+            if name:
+                tokens.append(chr(self.special_tokens[name]))
+        return "".join(tokens)
+
+    def _encode_all(
+        self, allowed_special: str | Collection[str], texts: list[str]
+    ) -> list[str]:
+        return [self._encode(text, allowed_special) for text in texts]
+
+    def _state(self) -> BPEState:
+        return BPEState(
+            pattern=self.pattern,
+            vocab=self.vocab,
+            merges=self.merges,
+            special_tokens=self.special_tokens,
+            whole_pieces=self.whole_pieces,
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), **self._state()), ()
+
+
+def _packed(tokens: str) -> UInt[np.ndarray, "T"]:
+    """One id for each character, as numpy sees the string's UTF-32."""
+    return np.frombuffer(tokens.encode("utf-32-le", "surrogatepass"), "<u4")
+
+
+def _ids(tokens: str) -> list[int]:
+    ids: list[int] = _packed(tokens).tolist()
+    return ids

@@ -1,0 +1,74 @@
+"""Text to tokens, and remembering what they were.
+
+Chapter: book/text/tokenizer.md.
+
+Words follow Zipf's law: most of what comes next has come before. A dictionary
+answers for it in one step of C, and Python runs only for what is new.
+"""
+
+from collections.abc import Callable
+
+from scratchlm.text.bpe_merge import MergeRules
+from scratchlm.text.pretokenize import Pattern
+from scratchlm.text.streaming import well_formed
+
+# Entries of one cache, and the longest text worth one: together they bound
+# the memory (about 60 MB, measured here by benchmarks/text.py).
+LIMIT = 400_000
+LONGEST = 64
+
+
+class Remembered(dict[str, str]):
+    """A function of text that keeps its results, up to a limit.
+
+    Chapter: book/text/tokenizer.md.
+
+    A full cache is emptied: what is frequent is back within moments, and no
+    bookkeeping slows the lookups.
+
+    Args:
+        compute: the function.
+        limit: the most results kept.
+    """
+
+    def __init__(self, compute: Callable[[str], str], limit: int = LIMIT):
+        super().__init__()
+        self.compute = compute
+        self.limit = limit
+
+    def __missing__(self, text: str) -> str:
+        result = self.compute(text)
+        if len(text) <= LONGEST:
+            if len(self) >= self.limit:
+                self.clear()
+            self[text] = result
+        return result
+
+
+class TextMerger:
+    """Text to tokens through two caches. Chapter: book/text/tokenizer.md.
+
+    Most chunks were met before. Of the rest, most pieces were.
+
+    Args:
+        pattern: cuts the text.
+        rules: merge a piece.
+    """
+
+    def __init__(self, pattern: Pattern, rules: MergeRules):
+        self.pattern = pattern
+        self.rules = rules
+        self.pieces = Remembered(lambda piece: rules.apply(piece.encode()))
+        self.chunks = Remembered(self._merge_chunk)
+
+    def merge(self, text: str) -> str:
+        """The tokens of a text, one character ``chr(id)`` per token."""
+        chunks = self.pattern.split(text)
+        try:
+            return "".join(map(self.chunks.__getitem__, chunks))
+        except UnicodeEncodeError:
+            return self.merge(well_formed(text))
+
+    def _merge_chunk(self, chunk: str) -> str:
+        pieces = self.pattern.pieces(chunk)
+        return "".join(map(self.pieces.__getitem__, pieces))

@@ -1,0 +1,180 @@
+"""Merging the bytes of one piece. Chapter: book/text/tokenizer.md.
+
+A sequence of tokens is held as a Python string with one character per token:
+``chr(id)``. A string is an array of small integers for which the standard
+library has fast ``replace``, ``partition`` and dictionary keys, and that is
+all that byte-pair encoding needs.
+"""
+
+from collections.abc import Mapping, Sequence
+from heapq import heapify, heappop, heappush
+from operator import add
+from sys import maxunicode
+from typing import TypedDict
+
+Pair = tuple[bytes, bytes]
+
+# Above this many symbols the heap wins (measured here: they meet at about
+# 200 on random letters).
+LONG = 200
+
+
+def merge_piece(symbols: str, ranks: Mapping[str, int], products: str) -> str:
+    """Merge pairs in the order of their ranks until no pair is left.
+
+    Chapter: book/text/tokenizer.md.
+
+    Args:
+        symbols: the piece, one character per token.
+        ranks: the rank of each pair, written as two characters; the lowest
+            merges first.
+        products: the token that a pair becomes, at the index of its rank.
+
+    Returns:
+        The merged piece, one character per token.
+    """
+    if len(symbols) > LONG:
+        return merge_long_piece(symbols, ranks, products)
+    while len(symbols) > 1:
+        known = ranks.keys() & set(map(add, symbols, symbols[1:]))
+        if not known:
+            break
+        best = min(map(ranks.__getitem__, known))
+        pair = next(pair for pair in known if ranks[pair] == best)
+        symbols = symbols.replace(pair, products[best])
+    return symbols
+
+
+def merge_long_piece(
+    symbols: str, ranks: Mapping[str, int], products: str
+) -> str:
+    """Do what :func:`merge_piece` does, in n log n steps instead of n².
+
+    Chapter: book/text/tokenizer.md.
+
+    A linked list holds the symbols, a heap the pairs that may merge, lowest
+    rank first and, within a rank, leftmost first.
+    """
+    tokens: list[str] = list(symbols)  # "" once merged into its left
+    before = list(range(-1, len(tokens) - 1))
+    after = list(range(1, len(tokens) + 1))
+    pairs = enumerate(map(add, symbols, symbols[1:]))
+    heap = [(ranks[pair], i) for i, pair in pairs if pair in ranks]
+    heapify(heap)
+    while heap:
+        rank, i = heappop(heap)
+        j = after[i]
+        if j == len(tokens) or ranks.get(tokens[i] + tokens[j]) != rank:
+            continue  # a neighbour merged first
+        tokens[i], tokens[j] = products[rank], ""
+        k = after[i] = after[j]
+        if k < len(tokens):
+            before[k] = i
+        for left, right in ((before[i], i), (i, k)):
+            if left >= 0 and right < len(tokens):
+                rank = ranks.get(tokens[left] + tokens[right], -1)
+                if rank >= 0:
+                    heappush(heap, (rank, left))
+    return "".join(tokens)
+
+
+class BPEState(TypedDict):
+    """All that determines what a tokenizer does, as formats exchange it.
+
+    Chapter: book/text/tokenizer.md.
+    """
+
+    pattern: str
+    vocab: dict[bytes, int]
+    merges: tuple[Pair, ...]
+    special_tokens: dict[str, int]
+    whole_pieces: bool
+
+
+class MergeRules:
+    """The merges of a vocabulary, ready to apply to a piece.
+
+    Chapter: book/text/tokenizer.md.
+
+    Args:
+        vocab: the id of each token; all 256 single bytes are among them.
+        merges: pairs of tokens, the first to merge first.
+        whole_pieces: a piece that is a token becomes it without merging.
+            The result is the same where the vocabulary was trained, since
+            a token's own bytes always merge to it, and comes sooner.
+
+    Raises:
+        ValueError: a byte is missing, an id is not usable or given twice, or
+            a merge names no token or comes before a merge that it needs.
+    """
+
+    def __init__(
+        self,
+        vocab: Mapping[bytes, int],
+        merges: Sequence[Pair],
+        whole_pieces: bool = False,
+    ):
+        _check_ids(vocab)
+        _check_order(vocab, merges)
+        self.symbols = {token: chr(i) for token, i in vocab.items()}
+        self.whole = self.symbols if whole_pieces else {}
+        self.bytes = {b: vocab[bytes([b])] for b in range(256)}
+        self.ranks = {
+            self.symbols[left] + self.symbols[right]: rank
+            for rank, (left, right) in enumerate(merges)
+        }
+        self.products = "".join(self.symbols[a + b] for a, b in merges)
+
+    def apply(self, piece: bytes) -> str:
+        """The tokens of a piece, one character ``chr(id)`` per token."""
+        whole = self.whole.get(piece)
+        if whole is not None:
+            return whole
+        symbols = piece.decode("latin-1").translate(self.bytes)
+        return merge_piece(symbols, self.ranks, self.products)
+
+    def all_reachable(self) -> bool:
+        """Whether the bytes of every token merge to that token alone."""
+        return all(
+            merge_piece(
+                token.decode("latin-1").translate(self.bytes),
+                self.ranks,
+                self.products,
+            )
+            == symbol
+            for token, symbol in self.symbols.items()
+        )
+
+
+def _check_ids(vocab: Mapping[bytes, int]) -> None:
+    missing = [b for b in range(256) if bytes([b]) not in vocab]
+    if missing:
+        raise ValueError(
+            f"the vocabulary lacks {len(missing)} of the 256 bytes, the first "
+            f"is {missing[0]:#04x}; text with them could not be encoded: use "
+            "a byte-level vocabulary"
+        )
+    wrong = [i for i in vocab.values() if not 0 <= i <= maxunicode]
+    if wrong:
+        raise ValueError(
+            f"token id {wrong[0]} is not usable; ids are 0 to {maxunicode}"
+        )
+    if len(set(vocab.values())) < len(vocab):
+        raise ValueError("two tokens of the vocabulary have the same id")
+
+
+def _check_order(vocab: Mapping[bytes, int], merges: Sequence[Pair]) -> None:
+    """A token must be complete before another is made of it."""
+    made = {left + right: i for i, (left, right) in enumerate(merges)}
+    for i, (left, right) in enumerate(merges):
+        for token in (left, right, left + right):
+            if token not in vocab:
+                raise ValueError(
+                    f"merge {i}, {left!r} + {right!r}, needs the token "
+                    f"{token!r}, which the vocabulary lacks"
+                )
+        if max(made.get(left, -1), made.get(right, -1)) >= i:
+            raise ValueError(
+                f"merge {i}, {left!r} + {right!r}, comes before a merge that "
+                "makes one of its parts; order the merges as they were learned"
+            )

@@ -1,0 +1,82 @@
+"""The same work on several processes. Chapter: book/text/tokenizer.md."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from os import cpu_count
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# Characters that a process takes at a time. Guessed: large against the 20 ms
+# that sending them takes, small against the memory of a laptop.
+BATCH = 4_000_000
+
+_function: list[Callable[[Any], Any]] = []  # of a worker process
+
+
+def n_workers(workers: int | None) -> int:
+    """How many processes to use: one per core where the caller gives None.
+
+    Raises:
+        ValueError: fewer than one.
+    """
+    if workers is None:
+        return cpu_count() or 1
+    if workers < 1:
+        raise ValueError(
+            f"workers is {workers}; give 1 or more, or None for one per core"
+        )
+    return workers
+
+
+def ordered_map(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    """Map over items on several processes, results in the items' order.
+
+    Chapter: book/text/tokenizer.md.
+
+    Only a few items are in flight, for together they may exceed memory. The
+    function goes to each process once.
+
+    Args:
+        function: can be pickled, as can what it takes and returns.
+        items: any iterable, read as the work proceeds.
+        workers: processes; 1 stays in this one.
+    """
+    if workers == 1:
+        yield from map(function, items)
+        return
+    running: deque[Future[Result]] = deque()
+    with ProcessPoolExecutor(
+        workers, initializer=_function.append, initargs=(function,)
+    ) as pool:
+        for item in items:
+            running.append(pool.submit(_call, item))
+            if len(running) > 2 * workers:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+
+
+def batches(texts: Iterable[str], size: int = BATCH) -> Iterator[list[str]]:
+    """Group texts into lists of at least ``size`` characters, but the last.
+
+    Chapter: book/text/tokenizer.md.
+    """
+    batch: list[str] = []
+    held = 0
+    for text in texts:
+        batch.append(text)
+        held += len(text)
+        if held >= size:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+def _call(item: Any) -> Any:
+    return _function[-1](item)

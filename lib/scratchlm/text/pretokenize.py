@@ -1,0 +1,160 @@
+"""Cutting text into pieces before any merge. Chapter: book/text/tokenizer.md.
+
+Byte-pair encoding never merges across a piece, so a piece is the most that
+one token can hold. A regular expression cuts the pieces. This module holds the
+three that the field uses, and a coarser cut, into chunks, which is cheaper
+than the pieces and never splits one.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import regex
+
+GPT2 = (
+    r"'(?:[sdmt]|ll|ve|re)"  # the English contractions
+    r"| ?\p{L}++"  # letters, with the one space before them
+    r"| ?\p{N}++"  # digits, any number of them
+    r"| ?[^\s\p{L}\p{N}]++"  # everything that is neither
+    r"|\s++$"  # space at the end of the text
+    r"|\s+(?!\S)"  # a run of space, less the last one before a word
+    r"|\s"
+)
+CL100K = (
+    r"'(?i:[sdmt]|ll|ve|re)"
+    r"|[^\r\n\p{L}\p{N}]?+\p{L}++"  # letters take any one sign before them
+    r"|\p{N}{1,3}+"  # digits in threes
+    r"| ?[^\s\p{L}\p{N}]++[\r\n]*+"  # signs take the line ends after them
+    r"|\s++$"
+    r"|\s*[\r\n]"  # space up to and with the last line end
+    r"|\s+(?!\S)"
+    r"|\s"
+)
+_UPPER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"
+_LOWER = r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+_CONTRACTION = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+O200K = (
+    rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+{_CONTRACTION}"  # camel|Case
+    rf"|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*{_CONTRACTION}"
+    r"|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n/]*"
+    r"|\s*[\r\n]+"
+    r"|\s+(?!\S)"
+    r"|\s+"
+)
+
+# White space as the patterns mean it, Unicode's White_Space property. The
+# standard library's \s would add the four separators U+001C to U+001F.
+SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+
+# Why a chunk never splits a piece. Write S for a character that is not space.
+#
+# 1. In all three patterns a space " " before S begins a piece: inside a piece
+#    " " stands only where another space follows, because `\s+(?!\S)` gives
+#    the last one back.
+# 2. GPT-2: no piece but a run of space holds space after its first character,
+#    so a piece ends where S meets space; what is left of the run is cut off
+#    before its last character by rule 1, or, if that is no " ", by `\s`.
+# 3. cl100k and o200k: space after S can belong to the same piece only up to
+#    the last line end of the run. o200k lets "/" follow those line ends.
+# 4. No pattern looks back, and `\s+(?!\S)` looks ahead no farther than the
+#    first character after the run, so a chunk alone falls into the pieces
+#    into which it falls in its text.
+_RUN = f"[{SPACE}]+(?![^{SPACE}])|[{SPACE}]"
+_GPT2_CHUNKS = f" ?[^{SPACE}]+|{_RUN}"
+_LINE_END = rf"(?:[\r\n]+/[^{SPACE}]*)*+(?:[{SPACE}]+\Z|[{SPACE}]*[\r\n])?"
+_LINED_CHUNKS = f" ?[^{SPACE}]+{_LINE_END}|[{SPACE}]*[\r\n]|{_RUN}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pattern:
+    """A rule that cuts text into pieces. Chapter: book/text/tokenizer.md.
+
+    Args:
+        name: ``gpt2``, ``cl100k``, ``o200k``, or the regular expression.
+        expression: the regular expression of one piece.
+        chunks: an expression of one chunk, whole pieces that lie side by
+            side, or None where nothing but the pieces is known to be safe.
+    """
+
+    name: str
+    expression: str
+    chunks: str | None = None
+    _cut: regex.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_cut", _compile(self.expression))
+
+    @cached_property
+    def _cut_chunks(self) -> re.Pattern[str]:
+        return re.compile(self.chunks or "")
+
+    def pieces(self, text: str) -> list[str]:
+        """The pieces of a text, which joined give the text again."""
+        if self.chunks:
+            return self._cut.findall(text)
+        return list(self._with_gaps(text))
+
+    def split(self, text: str) -> list[str]:
+        """The chunks of a text; its pieces, where chunks are not known."""
+        if self.chunks:
+            return self._cut_chunks.findall(text)
+        return list(self._with_gaps(text))
+
+    def _with_gaps(self, text: str) -> Iterator[str]:
+        """The matches and, as pieces of their own, what lies between."""
+        end = 0
+        for match in self._cut.finditer(text):
+            if match.start() > end:
+                yield text[end : match.start()]
+            if match.end() > match.start():
+                yield match.group()
+            end = match.end()
+        if end < len(text):
+            yield text[end:]
+
+
+def _compile(expression: str) -> regex.Pattern[str]:
+    remedy = "give gpt2, cl100k, o200k or a regular expression of one piece"
+    try:
+        compiled = regex.compile(expression)
+    except regex.error as error:
+        message = f"bad pattern {expression!r}: {error}; {remedy}"
+        raise ValueError(message) from error
+    if compiled.match(""):
+        raise ValueError(
+            f"pattern {expression!r} matches the empty text, so it cuts no "
+            f"pieces; {remedy} that holds at least one character"
+        )
+    return compiled
+
+
+PATTERNS = {
+    "gpt2": Pattern(name="gpt2", expression=GPT2, chunks=_GPT2_CHUNKS),
+    "cl100k": Pattern(name="cl100k", expression=CL100K, chunks=_LINED_CHUNKS),
+    "o200k": Pattern(name="o200k", expression=O200K, chunks=_LINED_CHUNKS),
+}
+_ORIGINAL_GPT2 = (
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+"
+    r"| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+)
+_BY_EXPRESSION = {p.expression: p for p in PATTERNS.values()} | {
+    _ORIGINAL_GPT2: PATTERNS["gpt2"]
+}
+
+
+def find_pattern(name: str) -> Pattern:
+    """The pattern of a name, or of a regular expression.
+
+    Chapter: book/text/tokenizer.md.
+
+    Args:
+        name: ``gpt2``, ``cl100k``, ``o200k`` or a regular expression.
+
+    Raises:
+        ValueError: the expression is malformed or matches the empty text.
+    """
+    known = PATTERNS.get(name) or _BY_EXPRESSION.get(name)
+    return known or Pattern(name=name, expression=name)

@@ -1,0 +1,214 @@
+"""Tokenizers as Hugging Face's libraries keep them.
+
+Chapter: book/text/tokenizer.md.
+
+``tokenizer.json`` can say more than byte-level BPE does. What this package
+does not do, it refuses to load, since to ignore it would give other ids.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from scratchlm.text.bpe_merge import BPEState, Pair
+from scratchlm.text.pretokenize import CL100K, GPT2, find_pattern
+from scratchlm.text.published import from_printable, to_printable
+
+FILE = "tokenizer.json"
+CONFIG = "tokenizer_config.json"
+
+# Hugging Face's library matches with Oniguruma, where `{1,3}+` repeats a
+# repetition and `$` stands before every line end.
+_ONIGURUMA = {
+    GPT2: GPT2.replace("$", r"\z"),
+    CL100K: CL100K.replace("$", r"\z").replace("{1,3}+", "{1,3}"),
+}
+_FROM_ONIGURUMA = {theirs: ours for ours, theirs in _ONIGURUMA.items()}
+
+
+def save(state: BPEState, folder: Path) -> None:
+    """Write a tokenizer, each file whole or not at all.
+
+    Chapter: book/text/tokenizer.md.
+
+    Args:
+        state: what to write.
+        folder: where; made where it is missing.
+
+    Raises:
+        ValueError: ``folder`` is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; give a folder to save into")
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "clean_up_tokenization_spaces": False,
+    }
+    _write(folder / FILE, _document(state))
+    _write(folder / CONFIG, config)
+
+
+def load(folder: Path) -> BPEState:
+    """Read a byte-level BPE tokenizer from its folder.
+
+    Chapter: book/text/tokenizer.md.
+
+    Raises:
+        ValueError: the file is missing, corrupt or does what this package
+            does not; the message names the file and what is wrong.
+    """
+    path = folder / FILE
+    try:
+        document = json.loads(path.read_text("utf-8"))
+        return _state(document)
+    except FileNotFoundError:
+        raise ValueError(
+            f"there is no {path}; give the folder that a tokenizer was saved "
+            "into"
+        ) from None
+    except (OSError, UnicodeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"cannot read {path}: {error}; save or download it again"
+        ) from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        what = f"lacks {error}" if isinstance(error, KeyError) else error
+        raise ValueError(
+            f"{path} is not a byte-level BPE tokenizer that this package can "
+            f"load: {what}"
+        ) from error
+
+
+def _document(state: BPEState) -> dict[str, Any]:
+    expression = find_pattern(state["pattern"]).expression
+    split = _ONIGURUMA.get(expression, expression)
+    byte_level = {
+        "type": "ByteLevel",
+        "add_prefix_space": False,
+        "trim_offsets": True,
+        "use_regex": False,
+    }
+    merges = [[to_printable(a), to_printable(b)] for a, b in state["merges"]]
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [
+            _added(name, i) for name, i in state["special_tokens"].items()
+        ],
+        "normalizer": None,
+        "pre_tokenizer": {
+            "type": "Sequence",
+            "pretokenizers": [
+                {
+                    "type": "Split",
+                    "pattern": {"Regex": split},
+                    "behavior": "Isolated",
+                    "invert": False,
+                },
+                byte_level,
+            ],
+        },
+        "post_processor": None,
+        "decoder": byte_level,
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "ignore_merges": state["whole_pieces"],
+            "vocab": {to_printable(t): i for t, i in state["vocab"].items()},
+            "merges": merges,
+        },
+    }
+
+
+def _added(name: str, i: int) -> dict[str, Any]:
+    return {
+        "id": i,
+        "content": name,
+        "single_word": False,
+        "lstrip": False,
+        "rstrip": False,
+        "normalized": False,
+        "special": True,
+    }
+
+
+def _state(document: dict[str, Any]) -> BPEState:
+    model = document["model"]
+    if model.get("type", "BPE") != "BPE":
+        raise ValueError(f"its model is {model['type']!r}, not 'BPE'")
+    for key in (
+        "dropout",
+        "unk_token",
+        "continuing_subword_prefix",
+        "end_of_word_suffix",
+        "byte_fallback",
+    ):
+        if model.get(key):
+            raise ValueError(f"its model has {key} = {model[key]!r}")
+    if document.get("normalizer"):
+        raise ValueError(f"it has the normalizer {document['normalizer']}")
+    special = {}
+    for added in document.get("added_tokens") or ():
+        special[added["content"]] = added["id"]
+        for key in ("lstrip", "rstrip", "single_word"):
+            if added.get(key):
+                raise ValueError(f"{added['content']!r} has {key} set")
+    vocab = {
+        from_printable(name): i
+        for name, i in model["vocab"].items()
+        if name not in special
+    }
+    return BPEState(
+        pattern=_pattern(document["pre_tokenizer"]),
+        vocab=vocab,
+        merges=tuple(map(_merge, model["merges"])),
+        special_tokens=special,
+        whole_pieces=bool(model.get("ignore_merges", False)),
+    )
+
+
+def _merge(merge: list[str] | str) -> Pair:
+    left, right = merge.split(" ") if isinstance(merge, str) else merge
+    return from_printable(left), from_printable(right)
+
+
+def _pattern(rule: dict[str, Any]) -> str:
+    """The pattern of a pre-tokenizer, which has one of two forms."""
+    rules = rule["pretokenizers"] if rule["type"] == "Sequence" else [rule]
+    *splits, last = rules
+    if last["type"] != "ByteLevel" or last.get("add_prefix_space", True):
+        raise ValueError(f"its pre-tokenizer ends in {last}")
+    if last.get("use_regex", True):
+        if splits:
+            raise ValueError(f"its pre-tokenizer splits twice: {rules}")
+        return "gpt2"
+    if len(splits) != 1 or splits[0]["type"] != "Split":
+        raise ValueError(f"its pre-tokenizer is {rules}")
+    (split,) = splits
+    if split["behavior"] != "Isolated" or split.get("invert"):
+        raise ValueError(f"its pre-tokenizer splits as {split}")
+    expression = split["pattern"]["Regex"]
+    return find_pattern(_FROM_ONIGURUMA.get(expression, expression)).name
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    """Write beside the file, then take its place: the old file or the new."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(document, file, ensure_ascii=False, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
