@@ -15,7 +15,7 @@ from sphinx_exercise.nodes import (
     exercise_node,
     solution_node,
 )
-from sphinx_proof.nodes import (
+from sphinx_proof.nodes import (  # type: ignore[import-untyped]
     NODE_TYPES,
     get_node_number,
     proof_node,
@@ -149,7 +149,9 @@ def _depart_exercise(self: LaTeXTranslator, _: nodes.Element) -> None:
 
 def _visit_solution(self: LaTeXTranslator, node: nodes.Element) -> None:
     self.body.append("\n" + self.hypertarget(node["label"]))
-    self.body.append("\\begin{bytessolution}")
+    self.body.append(
+        f"\\begin{{bytessolution}}{{exercise:{node['target_label']}}}"
+    )
 
 
 def _depart_solution(self: LaTeXTranslator, _: nodes.Element) -> None:

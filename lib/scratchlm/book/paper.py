@@ -11,7 +11,9 @@ from sphinx_exercise.nodes import (
     exercise_node,
     solution_node,
 )
-from sphinx_proof.nodes import proof_node
+from sphinx_proof.nodes import (  # type: ignore[import-untyped]
+    proof_node,
+)
 
 
 def raw_latex(source: str) -> nodes.raw:
@@ -70,15 +72,19 @@ class DropHidden(SphinxPostTransform):
     """Leave out what the web page hides behind a button.
 
     Paper has no buttons: the code of a `hide-input` cell and all of a
-    `hide-cell` cell go, their outputs under `hide-output` too.
+    `hide-cell` cell go, their outputs under `hide-output` too. The rule
+    above a web page's footnotes goes with them to the foot of each page.
     """
 
     default_priority = 320
     builders = ("latex",)
 
     def run(self, **_: Any) -> None:
+        for rule in list(self.document.findall(nodes.transition)):
+            if "footnotes" in rule.get("classes", []):
+                rule.parent.remove(rule)
         for cell in list(self.document.findall(nodes.container)):
-            classes = cell.get("classes", [])
+            classes: list[str] = cell.get("classes", [])
             if "tag_hide-cell" in classes:
                 cell.parent.remove(cell)
                 continue
@@ -87,8 +93,8 @@ class DropHidden(SphinxPostTransform):
                 ("tag_hide-output", "cell_output"),
             ):
                 if tag in classes:
-                    for child in list(cell.children):
-                        if part in child.get("classes", []):
+                    for child in list(cell.findall(nodes.container)):
+                        if part in child["classes"]:
                             cell.remove(child)
 
 
@@ -119,7 +125,8 @@ class AlignTables(SphinxPostTransform):
 
     def _letter(self, entry: nodes.Node) -> str:
         assert isinstance(entry, nodes.Element)
-        found = [self.letters.get(c) for c in entry.get("classes", [])]
+        classes: list[str] = entry.get("classes", [])
+        found = [self.letters.get(name) for name in classes]
         return next((letter for letter in found if letter), "L")
 
 

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from pygments.style import Style
-from pygments.token import (
+from pygments.style import Style  # type: ignore[import-untyped]
+from pygments.token import (  # type: ignore[import-untyped]
     Comment,
     Generic,
     Keyword,
@@ -15,7 +15,7 @@ from pygments.token import (
 )
 
 
-class PrintStyle(Style):
+class PrintStyle(Style):  # type: ignore[misc]
     """The PDF's highlighting. Chapter: book/setup.md."""
 
     background_color = "#F2F5F8"
