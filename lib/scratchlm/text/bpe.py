@@ -4,10 +4,8 @@ Ids 0 to 255 of a tokenizer trained here are the bytes, in their order; then
 come the merged tokens in the order of their merges, then the special tokens.
 """
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,10 +15,8 @@ from jaxtyping import UInt
 
 from scratchlm.text import bpe_training, published, tokenizer_json
 from scratchlm.text.bpe_encoding import TextMerger
-from scratchlm.text.bpe_merge import BPEState, MergeRules, Pair
+from scratchlm.text.bpe_vocabulary import BPEVocabulary
 from scratchlm.text.parallel import batches, n_workers, ordered_map
-from scratchlm.text.pretokenize import find_pattern
-from scratchlm.text.special import SpecialTokens
 from scratchlm.text.streaming import segments, whole_characters
 
 if TYPE_CHECKING:
@@ -32,7 +28,7 @@ SMALL_BATCH = 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class BPETokenizer:
+class BPETokenizer(BPEVocabulary):
     """Byte-level byte-pair encoding. Chapter: book/text/tokenizer.md.
 
     Args:
@@ -50,23 +46,6 @@ class BPETokenizer:
     Rare Words with Subword Units"; on bytes, Radford et al. 2019, "Language
     Models are Unsupervised Multitask Learners", section 2.2.
     """
-
-    pattern: str
-    vocab: dict[bytes, int] = field(repr=False)
-    merges: tuple[Pair, ...] = field(repr=False)
-    special_tokens: dict[str, int] = field(default_factory=dict)
-    whole_pieces: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "pattern", find_pattern(self.pattern).name)
-        if len(self._bytes_of) < len(self.vocab) + len(self.special_tokens):
-            raise ValueError(
-                "two tokens have the same id; give the special tokens "
-                f"{sorted(self.special_tokens)} ids that are free, from "
-                f"{max(self.vocab.values()) + 1} on"
-            )
-        for part in ("_special", "_text"):
-            getattr(self, part)  # is made now, so that what is bad raises
 
     @classmethod
     def train(  # noqa: PLR0913
@@ -96,16 +75,24 @@ class BPETokenizer:
             ValueError: ``vocab_size`` is below the bytes and the special
                 tokens, the texts hold nothing, the pattern is malformed, or a
                 special token is empty or given twice.
+
+        Six merges; after the first, five pairs occur twice each, and of those
+        the greatest, ``l`` and ``s``, comes next:
+
+        >>> tokenizer = BPETokenizer.train(["she sells sea shells"], 262)
+        >>> [left + right for left, right in tokenizer.merges]
+        [b' s', b'ls', b'lls', b'he', b' se', b'she']
+        >>> tokenizer.encode("she sells")
+        [261, 260, 258]
         """
-        return cls(
-            **bpe_training.train(
-                texts,
-                vocab_size,
-                pattern=pattern,
-                special_tokens=special_tokens,
-                workers=workers,
-                progress=progress,
-            )
+        return bpe_training.train(
+            cls,
+            texts,
+            vocab_size,
+            pattern=pattern,
+            special_tokens=special_tokens,
+            workers=workers,
+            progress=progress,
         )
 
     def encode(
@@ -183,11 +170,9 @@ class BPETokenizer:
             ValueError: the stream holds a special token that is not allowed;
                 the ids of text before it may have been yielded.
         """
-        allowed = self._special.allow(allowed_special)
-        text = self._special.watch(whole_characters(chunks), allowed)
-        for part, name in segments(
-            text, self._text.pattern, self._special, allowed
-        ):
+        allowed = self.special.allow(allowed_special)
+        text = self.special.watch(whole_characters(chunks), allowed)
+        for part, name in segments(text, self.cutter, self.special, allowed):
             yield from _ids(self._text.merge(part))
             if name:
                 yield self.special_tokens[name]
@@ -213,7 +198,7 @@ class BPETokenizer:
         """
         ids = ids.tolist() if isinstance(ids, np.ndarray) else ids
         try:
-            return b"".join(map(self._bytes_of.__getitem__, ids))
+            return b"".join(map(self.bytes_of.__getitem__, ids))
         except KeyError as error:
             raise ValueError(
                 f"{error.args[0]!r} is not the id of a token; ids are 0 to "
@@ -221,30 +206,13 @@ class BPETokenizer:
                 "tokenizer?"
             ) from None
 
-    @property
-    def vocab_size(self) -> int:
-        """One more than the highest id: the rows of an embedding."""
-        return max(self._bytes_of) + 1
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """A hash of all that determines the output, 64 hex digits."""
-        parts = [
-            self._text.pattern.expression,
-            sorted((i, token.hex()) for token, i in self.vocab.items()),
-            [(left.hex(), right.hex()) for left, right in self.merges],
-            sorted(self.special_tokens.items()),
-            self.whole_pieces,
-        ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
     def save(self, folder: str | Path) -> None:
         """Write ``tokenizer.json`` as Hugging Face's libraries read it.
 
         Raises:
             ValueError: ``folder`` is a file.
         """
-        tokenizer_json.save(self._state(), Path(folder))
+        tokenizer_json.save(self, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -254,12 +222,12 @@ class BPETokenizer:
             ValueError: the file is missing, corrupt, or does what this class
                 does not; the message names the file and what is wrong.
         """
-        return cls(**tokenizer_json.load(Path(folder)))
+        return tokenizer_json.load(cls, Path(folder))
 
     @classmethod
     def from_tiktoken(cls, encoding: "Encoding") -> Self:
         """Take over a tiktoken encoding; ids stay as they are."""
-        return cls(**published.from_tiktoken(encoding))
+        return published.from_tiktoken(cls, encoding)
 
     def to_tiktoken(self, name: str = "scratchlm") -> "Encoding":
         """Make a tiktoken encoding that gives the same ids.
@@ -267,7 +235,7 @@ class BPETokenizer:
         Raises:
             ValueError: the ids do not follow the order of the merges.
         """
-        return published.to_tiktoken(name, self._state())
+        return published.to_tiktoken(name, self)
 
     @classmethod
     def from_gpt2_files(
@@ -278,35 +246,24 @@ class BPETokenizer:
         Raises:
             ValueError: a file is missing or malformed.
         """
-        return cls(
-            **published.from_gpt2_files(Path(vocab_json), Path(merges_txt))
+        return published.from_gpt2_files(
+            cls, Path(vocab_json), Path(merges_txt)
         )
 
     @cached_property
-    def _special(self) -> SpecialTokens:
-        return SpecialTokens(self.special_tokens)
-
-    @cached_property
-    def _bytes_of(self) -> dict[int, bytes]:
-        return {i: token for token, i in self.vocab.items()} | {
-            i: name.encode() for name, i in self.special_tokens.items()
-        }
-
-    @cached_property
     def _text(self) -> TextMerger:
-        rules = MergeRules(self.vocab, self.merges, self.whole_pieces)
-        return TextMerger(find_pattern(self.pattern), rules)
+        return TextMerger(self.cutter, self.rules)
 
     def _encode(
         self, text: str, allowed_special: str | Collection[str]
     ) -> str:
         """What :meth:`encode` gives, one character per token."""
-        allowed = self._special.allow(allowed_special)
-        self._special.refuse(text, allowed)
+        allowed = self.special.allow(allowed_special)
+        self.special.refuse(text, allowed)
         if not allowed:
             return self._text.merge(text)
         tokens = []
-        for part, name in self._special.cut(text, allowed):
+        for part, name in self.special.cut(text, allowed):
             tokens.append(self._text.merge(part))
             if name:
                 tokens.append(chr(self.special_tokens[name]))
@@ -317,17 +274,9 @@ class BPETokenizer:
     ) -> list[str]:
         return [self._encode(text, allowed_special) for text in texts]
 
-    def _state(self) -> BPEState:
-        return BPEState(
-            pattern=self.pattern,
-            vocab=self.vocab,
-            merges=self.merges,
-            special_tokens=self.special_tokens,
-            whole_pieces=self.whole_pieces,
-        )
-
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), **self._state()), ()
+        state = {f.name: getattr(self, f.name) for f in fields(self)}
+        return partial(type(self), **state), ()  # without what is cached
 
 
 def _packed(tokens: str) -> UInt[np.ndarray, "T"]:

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from operator import add
 from sys import maxunicode
-from typing import TypedDict
 
 Pair = tuple[bytes, bytes]
 
@@ -76,19 +75,6 @@ def merge_long_piece(
                 if rank >= 0:
                     heappush(heap, (rank, left))
     return "".join(tokens)
-
-
-class BPEState(TypedDict):
-    """All that determines what a tokenizer does, as formats exchange it.
-
-    Chapter: book/text/tokenizer.md.
-    """
-
-    pattern: str
-    vocab: dict[bytes, int]
-    merges: tuple[Pair, ...]
-    special_tokens: dict[str, int]
-    whole_pieces: bool
 
 
 class MergeRules:

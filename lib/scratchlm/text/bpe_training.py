@@ -15,13 +15,15 @@ from operator import add
 
 from tqdm import tqdm
 
-from scratchlm.text.bpe_merge import BPEState, Pair
+from scratchlm.text.bpe_merge import Pair
+from scratchlm.text.bpe_vocabulary import Vocabulary
 from scratchlm.text.parallel import batches, n_workers, ordered_map
 from scratchlm.text.pretokenize import Pattern, find_pattern
 from scratchlm.text.special import SpecialTokens
 
 
 def train(  # noqa: PLR0913
+    cls: type[Vocabulary],
     texts: Iterable[str],
     vocab_size: int,
     *,
@@ -29,7 +31,7 @@ def train(  # noqa: PLR0913
     special_tokens: Sequence[str],
     workers: int | None,
     progress: bool,
-) -> BPEState:
+) -> Vocabulary:
     """Learn a vocabulary; :meth:`BPETokenizer.train` says how.
 
     Chapter: book/text/tokenizer.md.
@@ -58,7 +60,7 @@ def train(  # noqa: PLR0913
             "give more text or a smaller vocab_size",
             stacklevel=3,
         )
-    return BPEState(
+    return cls(
         pattern=pattern,
         vocab={token: i for i, token in enumerate(tokens)},
         merges=tuple(merges),

@@ -15,7 +15,7 @@ def python_docs(max_bytes: int | None = None) -> Iterator[str]:
 
     Chapter: book/text/tokenizer.md.
 
-    English prose with examples in Python, about 0.7 MB, in the order of the
+    English prose with examples in Python, about 0.5 MB, in the order of the
     topics' names.
 
     Args:
@@ -30,7 +30,7 @@ def python_source(max_bytes: int | None = None) -> Iterator[str]:
 
     Chapter: book/text/tokenizer.md.
 
-    About 10 MB of Python, in the order of the files' paths. Files that are
+    About 11 MB of Python, in the order of the files' paths. Files that are
     not UTF-8 are left out, as are the tests of the interpreter.
 
     Args:

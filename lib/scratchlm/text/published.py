@@ -9,8 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scratchlm.text.bpe_merge import BPEState, MergeRules, Pair
-from scratchlm.text.pretokenize import find_pattern
+from scratchlm.text.bpe_merge import MergeRules, Pair
+from scratchlm.text.bpe_vocabulary import BPEVocabulary, Vocabulary
 
 if TYPE_CHECKING:
     from tiktoken import Encoding
@@ -47,8 +47,8 @@ def from_printable(text: str) -> bytes:
         ) from None
 
 
-def from_tiktoken(encoding: "Encoding") -> BPEState:
-    """The state of a tiktoken encoding. Chapter: book/text/tokenizer.md.
+def from_tiktoken(cls: type[Vocabulary], encoding: "Encoding") -> Vocabulary:
+    """The vocabulary of a tiktoken encoding. Chapter: book/text/tokenizer.md.
 
     tiktoken merges the two neighbours whose joined bytes have the lowest
     rank. The merge that makes a token is the last one on the token's bytes.
@@ -59,7 +59,7 @@ def from_tiktoken(encoding: "Encoding") -> BPEState:
         for token in sorted(ranks, key=ranks.__getitem__)
         if len(token) > 1 and (pair := last_merge(token, ranks))
     ]
-    return BPEState(
+    return cls(
         pattern=encoding._pat_str,
         vocab=dict(ranks),
         merges=tuple(merges),
@@ -84,7 +84,7 @@ def last_merge(token: bytes, ranks: dict[bytes, int]) -> Pair | None:
     return parts[0], parts[1]
 
 
-def to_tiktoken(name: str, state: BPEState) -> "Encoding":
+def to_tiktoken(name: str, state: BPEVocabulary) -> "Encoding":
     """A tiktoken encoding that gives the same ids.
 
     Chapter: book/text/tokenizer.md.
@@ -96,29 +96,30 @@ def to_tiktoken(name: str, state: BPEState) -> "Encoding":
     """
     from tiktoken import Encoding  # noqa: PLC0415  (optional)
 
-    vocab, merges = state["vocab"], state["merges"]
+    vocab, merges = state.vocab, state.merges
     ids = [vocab[left + right] for left, right in merges]
-    rules = MergeRules(vocab, merges)
     if ids != sorted(set(ids)):
         raise ValueError(
             "the ids of the tokens do not follow the order of the merges, "
             "which tiktoken needs; save the tokenizer as tokenizer.json"
         )
-    if not state["whole_pieces"] and not rules.all_reachable():
+    if not state.whole_pieces and not state.rules.all_reachable():
         raise ValueError(
             "the vocabulary holds a token that its own bytes do not merge to, "
             "and tiktoken would produce it; save it as tokenizer.json"
         )
     return Encoding(
         name,
-        pat_str=find_pattern(state["pattern"]).expression,
+        pat_str=state.cutter.expression,
         mergeable_ranks=vocab,
-        special_tokens=state["special_tokens"],
+        special_tokens=state.special_tokens,
     )
 
 
-def from_gpt2_files(vocab_json: Path, merges_txt: Path) -> BPEState:
-    """The state that GPT-2's two files describe.
+def from_gpt2_files(
+    cls: type[Vocabulary], vocab_json: Path, merges_txt: Path
+) -> Vocabulary:
+    """The vocabulary that GPT-2's two files describe.
 
     Chapter: book/text/tokenizer.md.
 
@@ -139,7 +140,7 @@ def from_gpt2_files(vocab_json: Path, merges_txt: Path) -> BPEState:
         else:
             special[name] = i
     rules = MergeRules(vocab, merges)
-    return BPEState(
+    return cls(
         pattern="gpt2",
         vocab=vocab,
         merges=merges,

@@ -12,7 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from scratchlm.text.bpe_merge import BPEState, Pair
+from scratchlm.text.bpe_merge import Pair
+from scratchlm.text.bpe_vocabulary import BPEVocabulary, Vocabulary
 from scratchlm.text.pretokenize import CL100K, GPT2, find_pattern
 from scratchlm.text.published import from_printable, to_printable
 
@@ -28,7 +29,7 @@ _ONIGURUMA = {
 _FROM_ONIGURUMA = {theirs: ours for ours, theirs in _ONIGURUMA.items()}
 
 
-def save(state: BPEState, folder: Path) -> None:
+def save(state: BPEVocabulary, folder: Path) -> None:
     """Write a tokenizer, each file whole or not at all.
 
     Chapter: book/text/tokenizer.md.
@@ -51,7 +52,7 @@ def save(state: BPEState, folder: Path) -> None:
     _write(folder / CONFIG, config)
 
 
-def load(folder: Path) -> BPEState:
+def load(cls: type[Vocabulary], folder: Path) -> Vocabulary:
     """Read a byte-level BPE tokenizer from its folder.
 
     Chapter: book/text/tokenizer.md.
@@ -63,7 +64,7 @@ def load(folder: Path) -> BPEState:
     path = folder / FILE
     try:
         document = json.loads(path.read_text("utf-8"))
-        return _state(document)
+        return _vocabulary(cls, document)
     except FileNotFoundError:
         raise ValueError(
             f"there is no {path}; give the folder that a tokenizer was saved "
@@ -81,8 +82,8 @@ def load(folder: Path) -> BPEState:
         ) from error
 
 
-def _document(state: BPEState) -> dict[str, Any]:
-    expression = find_pattern(state["pattern"]).expression
+def _document(state: BPEVocabulary) -> dict[str, Any]:
+    expression = state.cutter.expression
     split = _ONIGURUMA.get(expression, expression)
     byte_level = {
         "type": "ByteLevel",
@@ -90,13 +91,13 @@ def _document(state: BPEState) -> dict[str, Any]:
         "trim_offsets": True,
         "use_regex": False,
     }
-    merges = [[to_printable(a), to_printable(b)] for a, b in state["merges"]]
+    merges = [[to_printable(a), to_printable(b)] for a, b in state.merges]
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
         "added_tokens": [
-            _added(name, i) for name, i in state["special_tokens"].items()
+            _added(name, i) for name, i in state.special_tokens.items()
         ],
         "normalizer": None,
         "pre_tokenizer": {
@@ -121,8 +122,8 @@ def _document(state: BPEState) -> dict[str, Any]:
             "end_of_word_suffix": None,
             "fuse_unk": False,
             "byte_fallback": False,
-            "ignore_merges": state["whole_pieces"],
-            "vocab": {to_printable(t): i for t, i in state["vocab"].items()},
+            "ignore_merges": state.whole_pieces,
+            "vocab": {to_printable(t): i for t, i in state.vocab.items()},
             "merges": merges,
         },
     }
@@ -140,7 +141,7 @@ def _added(name: str, i: int) -> dict[str, Any]:
     }
 
 
-def _state(document: dict[str, Any]) -> BPEState:
+def _vocabulary(cls: type[Vocabulary], document: dict[str, Any]) -> Vocabulary:
     model = document["model"]
     if model.get("type", "BPE") != "BPE":
         raise ValueError(f"its model is {model['type']!r}, not 'BPE'")
@@ -166,7 +167,7 @@ def _state(document: dict[str, Any]) -> BPEState:
         for name, i in model["vocab"].items()
         if name not in special
     }
-    return BPEState(
+    return cls(
         pattern=_pattern(document["pre_tokenizer"]),
         vocab=vocab,
         merges=tuple(map(_merge, model["merges"])),
