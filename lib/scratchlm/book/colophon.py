@@ -77,7 +77,7 @@ def meta_source(commit: Commit | None) -> str:
         "bookversion": scratchlm.__version__,
         "bookcommit": "",
         "bookyear": "2026",
-        "bookepoch": "0",
+        "bookepoch": "",
         "bookpython": python_version(),
         "booktorch": _installed("torch"),
         "booksphinx": _installed("sphinx"),

@@ -1,4 +1,4 @@
-"""Colours of code on paper: few, dark enough to survive a grey printer."""
+"""Colours of code on paper: those of the pages, dark enough for grey print."""
 
 from typing import ClassVar
 
@@ -18,24 +18,24 @@ from pygments.token import (  # type: ignore[import-untyped]
 class PrintStyle(Style):  # type: ignore[misc]
     """The PDF's highlighting. Chapter: book/setup.md."""
 
-    background_color = "#F2F5F8"
+    background_color = "#F2F4F8"
     styles: ClassVar[dict[_TokenType, str]] = {
-        Comment: "italic #5F6770",
-        Comment.Preproc: "noitalic #5F6770",
-        Keyword: "bold #1F5A8C",
-        Keyword.Constant: "nobold #1F5A8C",
-        Operator.Word: "bold #1F5A8C",
-        Name.Builtin: "#16191D",
-        Name.Class: "bold #16191D",
-        Name.Function: "bold #16191D",
-        Name.Decorator: "#6A4A86",
-        Name.Exception: "#9A4524",
-        String: "#2B6A4D",
-        String.Doc: "italic #2B6A4D",
-        String.Interpol: "#9A4524",
-        String.Escape: "#9A4524",
-        Number: "#9A4524",
-        Generic.Error: "#9A4524",
-        Generic.Traceback: "#9A4524",
-        Generic.Prompt: "#646B73",
+        Comment: "italic #666C75",
+        Comment.Preproc: "noitalic #666C75",
+        Keyword: "bold #234FA3",
+        Keyword.Constant: "nobold #234FA3",
+        Operator.Word: "bold #234FA3",
+        Name.Builtin: "#1B1F26",
+        Name.Class: "bold #1B1F26",
+        Name.Function: "bold #1B1F26",
+        Name.Decorator: "#6A1B6E",
+        Name.Exception: "#A64500",
+        String: "#0A6E4D",
+        String.Doc: "italic #0A6E4D",
+        String.Interpol: "#A64500",
+        String.Escape: "#A64500",
+        Number: "#A64500",
+        Generic.Error: "#A64500",
+        Generic.Traceback: "#A64500",
+        Generic.Prompt: "#595F69",
     }
