@@ -99,9 +99,11 @@ class Book:
 
     def _pdf(self, target: Path) -> None:
         target.mkdir()
+        latex = self.build / "latex"  # stays, for whoever reads its log
+        shutil.rmtree(latex, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=self.build, prefix=".new-") as t:
-            latex = self._sphinx("latex", Path(t))
-            tex.build_pdf(latex, target / PDF)
+            self._sphinx("latex", Path(t)).rename(latex)
+        tex.build_pdf(latex, target / PDF)
 
     def link_pdf(self) -> None:
         """Put the PDF where each HTML page offers it for download."""
@@ -193,11 +195,15 @@ def prepare_tex() -> str:
     """
     if not tex.find_tex():
         return ""
-    say("TeX is incomplete; installing what is missing ...")
-    remedy = tex.install_tex()
-    if not tex.find_tex():
+    say("TeX is incomplete")
+    try:
+        remedy = tex.install_tex()
+    except tex.TexError as error:  # the HTML does not need it
+        remedy = str(error)
+    if not (missing := tex.find_tex()):
         return ""
-    return f"The PDF was not made, because TeX is incomplete.\n{remedy}"
+    lacking = ", ".join(missing)
+    return f"The PDF was not made; TeX lacks {lacking}.\n{remedy}"
 
 
 def build(root: Path, target: str = "all") -> int:

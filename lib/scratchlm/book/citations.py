@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,13 @@ class Citations:
         backend: Any = find_plugin("pybtex.backends", "markdown")()
         entries = [self._entry(key) for key in sorted(self.cited)]
         formatted = style.format_entries(entries)
-        return [f"- {each.text.render(backend)}" for each in formatted]
+        lines = [each.text.render(backend) for each in formatted]
+        return [f"- {_calm(line)}" for line in lines]
+
+
+def _calm(line: str) -> str:
+    """Join lines, and drop the escapes that only a line start needs."""
+    return re.sub(r"\\([.-])", r"\1", " ".join(line.split()))
 
 
 def _split(keys: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sphinx.config import Config
 from sphinx.directives.code import LiteralInclude, LiteralIncludeReader
@@ -34,6 +34,7 @@ TITLES = {"seealso": "See also"} | {
 }
 
 
+@runtime_checkable
 class Writer(Protocol):
     """What a directive needs to translate its contents."""
 

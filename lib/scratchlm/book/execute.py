@@ -180,6 +180,8 @@ def cached_seconds(cache: Any, notebook: Any) -> float | None:
     try:
         cache.merge_match_into_notebook(notebook)
     except (KeyError, ValueError):
+        left = cache.path / "executed" / record.hashkey
+        shutil.rmtree(left, ignore_errors=True)
         NbCacheRecord.remove_records([record.pk], cache.db)
         return None
     return float(record.data["execution_seconds"])
@@ -249,7 +251,7 @@ def _first_unfinished(notebook: Any, ran: list[int]) -> int:
 
 
 def _report(page: Page, notebook: Any, index: int, reason: str) -> str:
-    line = notebook.metadata["source_map"][index] + 1
+    line = notebook.metadata["source_map"][index]
     source = notebook.cells[index].source.splitlines()
     listing = "\n".join(f"  {n:3} | {s}" for n, s in enumerate(source, 1))
     where = f"book/{page.name}.md, cell at line {line}"

@@ -12,6 +12,7 @@ from scratchlm.book.inline import Context, plain_inline
 from scratchlm.book.myst import block_tokens, directive_of, is_div, leftovers
 
 DROPPED = {"myst_target", "myst_line_comment", "myst_block_break"}
+CONTINUED = "Solution, continued"
 PREFIX = re.compile(r"[ >]*")
 EMPTY_FOLD = re.compile(
     r"<details><summary>(?P<title>[^<]*)</summary>\s*</details>"
@@ -43,7 +44,7 @@ class PlainMarkdown:
         """
         opening = ""
         if self.context.in_solution:
-            opening = "<details><summary>Solution, continued</summary>\n\n"
+            opening = f"<details><summary>{CONTINUED}</summary>\n\n"
         plain = (opening + self.text(text)).strip()
         if self.context.in_solution:
             plain += "\n\n</details>"
@@ -108,4 +109,7 @@ class PlainMarkdown:
 
 
 def _bare_title(match: re.Match[str]) -> str:
+    """Replace a fold with nothing in it: the solution's code follows."""
+    if match["title"] == CONTINUED:
+        return ""
     return f"**{match['title']}**, in the folded cells below."

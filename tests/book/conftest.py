@@ -1,0 +1,178 @@
+"""A book of two chapters, small enough to build inside a test."""
+
+from functools import partial
+from pathlib import Path
+from textwrap import dedent
+
+import nbformat
+import pytest
+from myst_parser.config.main import MdParserConfig
+
+from scratchlm.book.citations import Citations
+from scratchlm.book.inline import Context
+from scratchlm.book.labels import Label
+from scratchlm.book.pages import Page
+
+HEADER = """\
+---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+"""
+
+CONFIG = """\
+title: Tiny
+author: Nobody
+only_build_toc_files: true
+execute:
+  execute_notebooks: cache
+  timeout: 60
+  stderr_output: error
+parse:
+  myst_enable_extensions: [amsmath, attrs_inline, colon_fence, dollarmath]
+bibtex_bibfiles: [references.bib]
+sphinx:
+  extra_extensions: [sphinx_exercise, sphinx_proof]
+  config:
+    numfig: true
+    bibtex_reference_style: author_year
+    use_jupyterbook_latex: false
+latex:
+  latex_documents:
+    targetname: from-bytes-to-assistant.tex
+"""
+
+TOC = """\
+format: jb-book
+root: index
+parts:
+  - caption: Text
+    numbered: true
+    chapters:
+      - file: text/one
+      - file: text/two
+  - caption: Back matter
+    chapters:
+      - file: bibliography
+"""
+
+BIB = """\
+@book{knuth, author={Donald Knuth}, title={Sorting}, publisher={AW},
+  address={Reading}, year={1973}}
+@article{two, author={Ann Ash and Bo Birch}, title={Trees},
+  journal={Wood}, year={2001}}
+@article{many, author={Ann Ash and Bo Birch and Cy Cedar},
+  title={Forests}, journal={Wood}, year={2002}}
+@misc{nobody, title={Anonymous}, year={2003}}
+"""
+
+ONE = """\
+    (one)=
+    # One
+
+    Cited {cite}`knuth`.
+
+    ```{code-cell} python
+    :tags: [nbval-check-output]
+
+    total = 1 + 1
+    print(total)
+    ```
+
+    ```{code-cell} python
+    from myst_nb import glue
+
+    glue("total", total * 1.25, display=False)
+    ```
+
+    The total is {glue:text}`total:.1f`; {ref}`two` follows.
+    """
+
+TWO = """\
+    (two)=
+    # Two
+
+    ```{code-cell} python
+    import os
+
+    print(os.path.basename(os.getcwd()))
+    ```
+    """
+
+
+class TinyBook:
+    """A checkout in a temporary folder, and ways to edit it."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.cache_root = root / "_build" / ".jupyter_cache"
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file of the checkout."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf8")
+        return path
+
+    def chapter(self, name: str, text: str) -> Path:
+        """Write a page with a notebook header."""
+        return self.write(f"book/{name}.md", HEADER + dedent(text))
+
+
+@pytest.fixture
+def tiny_book(tmp_path: Path) -> TinyBook:
+    book = TinyBook(tmp_path / "checkout")
+    book.write("_config.yml", CONFIG)
+    book.write("_toc.yml", TOC)
+    book.write("pyproject.toml", "")
+    book.write("requirements.lock", "one==1\n")
+    book.write("lib/scratchlm/text/bpe.py", "PAIRS = 1\n")
+    book.write("book/references.bib", BIB)
+    book.write("book/index.md", "# Tiny\n")
+    book.write(
+        "book/bibliography.md", "# Bibliography\n\n```{bibliography}\n```\n"
+    )
+    book.chapter("text/one", ONE)
+    book.chapter("text/two", TWO)
+    return book
+
+
+@pytest.fixture
+def parser() -> MdParserConfig:
+    extensions = {"amsmath", "colon_fence", "dollarmath", "substitution"}
+    return MdParserConfig(enable_extensions=extensions)
+
+
+@pytest.fixture
+def context(tiny_book: TinyBook) -> Context:
+    """What page ``text/one`` may refer to."""
+    label = partial(Label, page="text/one")
+    return Context(
+        page=Page(
+            name="text/one",
+            path=tiny_book.root / "book/text/one.md",
+            chapter=1,
+        ),
+        glued={
+            "ratio": nbformat.from_dict({"data": {"text/plain": "1.25"}}),
+            "word": nbformat.from_dict({"data": {"text/plain": "'cat'"}}),
+        },
+        labels={
+            "fig-x": label(kind="figure", number="1.2"),
+            "eq-x": label(kind="equation", number="1.3"),
+            "tab-x": label(kind="table", number="1.1"),
+            "list-x": label(kind="listing", number="1.1"),
+            "ex-x": label(kind="exercise", number="1.4"),
+            "sec-x": label(kind="section", number="1.5", title="A *title*"),
+        },
+        titles={"text/two": "Two", "index": "Tiny"},
+        notebooks=frozenset({"text/one", "text/two"}),
+        citations=Citations(tiny_book.root / "book/references.bib"),
+    )

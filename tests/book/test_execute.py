@@ -1,0 +1,196 @@
+"""Execution runs what changed, all of it, and nothing else."""
+
+import json
+import os
+
+import pytest
+
+from scratchlm.book import execute
+from scratchlm.book.execute import ChapterError, execute_book
+
+
+def run(book):
+    done = execute_book(book.root, book.cache_root)
+    return {each.page: each.status for each in done}
+
+
+def test_only_what_changed_runs_again(tiny_book):
+    """A cache keyed on cells alone shows stale output after a change in
+    the package; one keyed on the whole book runs all for one comma."""
+    cached = {"text/one": "cached", "text/two": "cached"}
+    assert set(run(tiny_book).values()) == {"executed"}
+    assert run(tiny_book) == cached
+    path = tiny_book.root / "book/text/two.md"
+    path.write_text(path.read_text() + "\nMore prose.\n")
+    assert run(tiny_book) == cached
+    path.write_text(path.read_text().replace("import os", "import os, re"))
+    assert run(tiny_book) == {"text/one": "cached", "text/two": "executed"}
+    tiny_book.write("lib/scratchlm/text/bpe.py", "PAIRS = 2\n")
+    assert set(run(tiny_book).values()) == {"executed"}
+
+
+def test_the_key_covers_what_a_cell_can_see(tiny_book):
+    """Each of these once changed an output without a new execution."""
+    root = tiny_book.root
+    keys = [execute.source_key(root)]
+    tiny_book.write("lib/scratchlm/text/table.json", "[1]")
+    keys.append(execute.source_key(root))
+    tiny_book.write("requirements.lock", "one==2\n")
+    keys.append(execute.source_key(root))
+    tiny_book.write("book/results/speed.json", "{}")
+    keys.append(execute.source_key(root))
+    (root / "lib/scratchlm/text/table.json").rename(
+        root / "lib/scratchlm/text/other.json"
+    )
+    keys.append(execute.source_key(root))
+    assert len(set(keys)) == len(keys)
+    tiny_book.write("lib/scratchlm/__pycache__/bpe.pyc", "code")
+    assert execute.source_key(root) == keys[-1]
+
+
+def test_two_caches_are_kept(tiny_book):
+    """Without a limit each commit leaves a full set of outputs behind."""
+    folders = []
+    for number in range(4):
+        tiny_book.write("requirements.lock", f"one=={number}\n")
+        folder = execute.keyed_cache(tiny_book.root, tiny_book.cache_root)
+        os.utime(folder, (number, number))
+        folders.append(folder)
+    assert sorted(tiny_book.cache_root.iterdir()) == sorted(folders[-2:])
+
+
+def test_a_failing_cell_is_shown_and_not_cached(tiny_book):
+    """A cached failure would pass the second time."""
+    tiny_book.chapter(
+        "text/two",
+        """\
+        # Two
+
+        ```{code-cell} python
+        print("fine")
+        ```
+
+        ```{code-cell} python
+        numbers = [1]
+        numbers[7]
+        ```
+
+        ```{code-cell} python
+        print("never")
+        ```
+        """,
+    )
+    for _ in range(2):
+        with pytest.raises(ChapterError) as caught:
+            run(tiny_book)
+    message = str(caught.value)
+    lines = (tiny_book.root / "book/text/two.md").read_text().splitlines()
+    line = lines.index("numbers = [1]")
+    assert f"book/text/two.md, cell at line {line}" in message
+    assert "1 | numbers = [1]\n    2 | numbers[7]" in message
+    assert "IndexError: list index out of range" in message
+    assert "never" not in message
+    assert "\x1b" not in message
+
+
+def test_a_warning_in_a_page_is_a_failure(tiny_book):
+    """Sphinx would stop at it only after the whole book has run."""
+    cell = """\
+        # Two
+
+        ```{code-cell} python
+        import sys
+
+        print("careful", file=sys.stderr)
+        ```
+        """
+    tiny_book.chapter("text/two", cell)
+    with pytest.raises(ChapterError, match=r"(?s)stderr.*careful"):
+        run(tiny_book)
+    allowed = cell.replace(
+        "python\n", "python\n        :tags: [remove-stderr]\n"
+    )
+    tiny_book.chapter("text/two", allowed)
+    assert run(tiny_book)["text/two"] == "executed"
+
+
+def test_a_cell_that_hangs_or_dies_is_named(tiny_book):
+    """Neither leaves an output, so the cell must be found by its absence."""
+    tiny_book.chapter("text/one", "# One\n")
+    tiny_book.chapter(
+        "text/two",
+        """\
+        # Two
+
+        ```{code-cell} python
+        started = True
+        ```
+
+        ```{code-cell} python
+        import time
+
+        time.sleep(60)
+        ```
+        """,
+    )
+    config = (tiny_book.root / "_config.yml").read_text()
+    tiny_book.write("_config.yml", config.replace("out: 60", "out: 2"))
+    with pytest.raises(ChapterError, match=r"(?s)time.sleep\(60\).*timed out"):
+        run(tiny_book)
+    tiny_book.chapter(
+        "text/two",
+        "# Two\n\n```{code-cell} python\nimport os; os._exit(3)\n```\n",
+    )
+    with pytest.raises(ChapterError, match=r"(?s)os._exit\(3\).*died"):
+        run(tiny_book)
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated"])
+def test_a_run_cut_off_while_it_wrote_is_a_miss(tiny_book, damage):
+    """jupyter-cache writes its record before the file, so that a kill in
+    between left a hit that no later run could read."""
+    run(tiny_book)
+    for path in tiny_book.cache_root.rglob("base.ipynb"):
+        if "getcwd" not in path.read_text():
+            continue
+        if damage == "missing":
+            path.unlink()
+        else:
+            path.write_text(path.read_text()[:40])
+    assert run(tiny_book) == {"text/one": "cached", "text/two": "executed"}
+    assert run(tiny_book) == {"text/one": "cached", "text/two": "cached"}
+
+
+def test_cells_run_beside_their_page_in_this_python(tiny_book):
+    """A kernel installed in the user's home would see other packages."""
+    tiny_book.chapter(
+        "text/two",
+        """\
+        # Two
+
+        ```{code-cell} python
+        import os, sys
+
+        print(os.getcwd(), sys.prefix, sep="|")
+        ```
+        """,
+    )
+    run(tiny_book)
+    outputs = [
+        output["text"]
+        for path in tiny_book.cache_root.rglob("base.ipynb")
+        for cell in json.loads(path.read_text())["cells"]
+        for output in cell["outputs"]
+        if "text" in output
+    ]
+    import sys
+
+    here = f"{tiny_book.root / 'book/text'}|{sys.prefix}\n"
+    assert [here] in outputs
+
+
+def test_a_notebook_without_code_is_cached_but_not_listed(tiny_book):
+    """Sphinx starts a kernel for a page that the cache does not hold."""
+    tiny_book.chapter("text/two", "# Two\n\nProse.\n")
+    assert run(tiny_book) == {"text/one": "executed"}
+    assert run(tiny_book) == {"text/one": "cached"}
