@@ -151,7 +151,7 @@ def _epoch(latex_dir: Path) -> str | None:
         meta = (latex_dir / "bytesmeta.tex").read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    found = re.search(r"\\bookepoch\}\{(\d+)\}", meta)
+    found = re.search(r"\\bookepoch\{(\d+)\}", meta)
     return found[1] if found else None
 
 
@@ -159,7 +159,7 @@ def _run_latexmk(latex_dir: Path, name: str) -> tuple[int, str]:
     """Run LaTeX as often as it takes; exit status and what it said."""
     settings = {
         **os.environ,
-        "LATEXOPTS": "-interaction=nonstopmode -halt-on-error",
+        "LATEXOPTS": "",
         "XINDYOPTS": "-L english -C utf8 -M sphinx.xdy",
         "max_print_line": "100000",
         "error_line": "254",
@@ -171,9 +171,18 @@ def _run_latexmk(latex_dir: Path, name: str) -> tuple[int, str]:
         settings["SOURCE_DATE_EPOCH"] = epoch
         settings["FORCE_SOURCE_DATE"] = "1"
     done = subprocess.run(
-        ["latexmk", "-pdfxe", "-dvi-", "-ps-", f"{name}.tex"],
+        [
+            "latexmk",
+            "-pdfxe",
+            "-dvi-",
+            "-ps-",
+            "-interaction=nonstopmode",
+            "-halt-on-error",
+            f"{name}.tex",
+        ],
         cwd=latex_dir,
         env=settings,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
