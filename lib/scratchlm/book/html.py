@@ -125,6 +125,14 @@ def _check_images(app: Sphinx, doctree: nodes.document, page: str) -> None:
                 image["classes"].append("book-drawing")
 
 
+def _drop_thebe(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Remove the scripts that Thebe appends to the text of each page."""
+    for raw in list(doctree.findall(nodes.raw)):
+        text = raw.astext()
+        if "x-thebe-config" in text or "kernelName = " in text:
+            raw.parent.remove(raw)
+
+
 def _copy_fonts(app: Sphinx) -> None:
     """Give the pages the same font files that the figures and PDF use."""
     if app.builder.format == "html":
@@ -141,5 +149,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", _copy_fonts)
     app.connect("doctree-resolved", _check_images)
     # After the theme and the other extensions have added their scripts.
+    app.connect("doctree-resolved", _drop_thebe, priority=900)
     app.connect("html-page-context", _add_context, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
