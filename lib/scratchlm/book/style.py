@@ -127,7 +127,7 @@ def sequence(n: int) -> list[str]:
 
 
 def figure(
-    width: Literal["text", "wide"] = "text",
+    width: str = "text",
     height: float = 2.9,
     *,
     rows: int = 1,
