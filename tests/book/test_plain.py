@@ -6,6 +6,49 @@ import pytest
 
 from scratchlm.book.plain import PlainMarkdown
 
+MYST = """\
+See {eq}`eq-x`
+and {numref}`fig-x`.
+
+> A quote with {eq}`eq-x`
+> and {glue:text}`ratio`.
+
+- item {eq}`eq-x`
+
+  ```{note}
+  In {eq}`eq-x`.
+  ```
+
+| a | {eq}`eq-x` |
+| - | - |
+| `{eq}` | b |
+
+```python
+{eq}`eq-x`
+```
+"""
+
+PLAIN = """\
+See (1.3)
+and Figure 1.2.
+
+> A quote with (1.3)
+> and 1.25.
+
+- item (1.3)
+
+  > **Note**
+  >
+  > In (1.3).
+
+| a | (1.3) |
+| - | - |
+| `{eq}` | b |
+
+```python
+{eq}`eq-x`
+```"""
+
 
 @pytest.fixture
 def plain(context, parser):
@@ -21,47 +64,7 @@ def test_targets_and_comments_vanish_without_a_gap(plain):
 
 def test_prose_around_a_directive_keeps_its_lines(plain):
     """Line ranges of nested tokens overlap; each line is written once."""
-    text = """\
-        See {eq}`eq-x`
-        and {numref}`fig-x`.
-
-        > A quote with {eq}`eq-x`
-        > and {glue:text}`ratio`.
-
-        - item {eq}`eq-x`
-
-          ```{note}
-          In {eq}`eq-x`.
-          ```
-
-        | a | {eq}`eq-x` |
-        | - | - |
-        | `{eq}` | b |
-
-        ```python
-        {eq}`eq-x`
-        ```
-        """
-    assert plain(text) == dedent("""\
-        See (1.3)
-        and Figure 1.2.
-
-        > A quote with (1.3)
-        > and 1.25.
-
-        - item (1.3)
-
-          > **Note**
-          >
-          > In (1.3).
-
-        | a | (1.3) |
-        | - | - |
-        | `{eq}` | b |
-
-        ```python
-        {eq}`eq-x`
-        ```""")
+    assert plain(MYST) == PLAIN
 
 
 def test_labelled_equations_and_divs(plain):

@@ -1,4 +1,7 @@
-"""Make the book: ``python -m scratchlm.book.build``."""
+"""Make the book: ``python -m scratchlm.book.build``.
+
+Chapter: book/setup.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Quote the bibliography in plain text."""
+"""Quote the bibliography in plain text.
+
+Chapter: book/setup.md.
+"""
 
 from __future__ import annotations
 

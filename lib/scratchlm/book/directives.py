@@ -1,4 +1,7 @@
-"""Say in plain Markdown what each MyST directive shows."""
+"""Say in plain Markdown what each MyST directive shows.
+
+Chapter: book/setup.md.
+"""
 
 from __future__ import annotations
 
@@ -131,7 +134,7 @@ def included_lines(path: Path, options: dict[str, str]) -> str:
         reader = LiteralIncludeReader(str(path), parsed, Config())
         text, _ = reader.read()
     except OSError as error:
-        raise ValueError(f"literalinclude: {error}") from error
+        raise ValueError(str(error)) from error
     return str(text).strip("\n")
 
 
@@ -190,8 +193,14 @@ def _code(directive: Directive, writer: Writer) -> str:
 
 
 def _literalinclude(directive: Directive, writer: Writer) -> str:
-    path = writer.context.page.path.parent / directive.argument
-    code = included_lines(path.resolve(), directive.options)
+    page = writer.context.page
+    path = page.path.parent / directive.argument
+    try:
+        code = included_lines(path.resolve(), directive.options)
+    except ValueError as error:
+        raise ValueError(
+            f"book/{page.name}.md quotes {path}: {error}"
+        ) from error
     default = "python" if path.suffix == ".py" else ""
     language = directive.options.get("language", default)
     return _listing(directive, language, code, writer)

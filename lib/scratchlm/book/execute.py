@@ -1,4 +1,7 @@
-"""Execute the chapters into the cache that every output reads."""
+"""Execute the chapters into the cache that every output reads.
+
+Chapter: book/setup.md.
+"""
 
 from __future__ import annotations
 

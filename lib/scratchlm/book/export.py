@@ -1,4 +1,7 @@
-"""Write the chapters as notebooks that need nothing but Jupyter."""
+"""Write the chapters as notebooks that need nothing but Jupyter.
+
+Chapter: book/setup.md.
+"""
 
 from __future__ import annotations
 

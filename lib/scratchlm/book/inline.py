@@ -1,4 +1,7 @@
-"""Say in plain Markdown what MyST says inside a line."""
+"""Say in plain Markdown what MyST says inside a line.
+
+Chapter: book/setup.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Number figures, tables, equations and exercises as the HTML does."""
+"""Number figures, tables, equations and exercises as the HTML does.
+
+Chapter: book/setup.md.
+"""
 
 from __future__ import annotations
 

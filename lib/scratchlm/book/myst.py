@@ -1,4 +1,7 @@
-"""Read MyST Markdown: its block tokens, and the directives in them."""
+"""Read MyST Markdown: its block tokens, and the directives in them.
+
+Chapter: book/setup.md.
+"""
 
 from __future__ import annotations
 

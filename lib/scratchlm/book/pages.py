@@ -1,4 +1,7 @@
-"""The pages of the book, in reading order, as notebooks."""
+"""The pages of the book, in reading order, as notebooks.
+
+Chapter: book/setup.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Say in plain Markdown what a MyST page says, for notebooks."""
+"""Say in plain Markdown what a MyST page says, for notebooks.
+
+Chapter: book/setup.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Tell finished work from unfinished, whatever interrupted it."""
+"""Tell finished work from unfinished, whatever interrupted it.
+
+Chapter: book/setup.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Turn table directives into pipe tables."""
+"""Turn table directives into pipe tables.
+
+Chapter: book/setup.md.
+"""
 
 from __future__ import annotations
 

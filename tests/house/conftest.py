@@ -1,0 +1,38 @@
+"""Where the house stands, and its chapters read once."""
+
+from pathlib import Path
+
+import pytest
+
+from scratchlm.book import pages
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def root():
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def parser():
+    return pages.parser_config(pages.sphinx_config(ROOT))
+
+
+@pytest.fixture(scope="session")
+def notebooks(parser):
+    """Every page by name, as an unexecuted notebook."""
+    return {
+        page.name: pages.read_notebook(page, parser)
+        for page in pages.book_pages(ROOT)
+    }
+
+
+@pytest.fixture(scope="session")
+def chapters(notebooks):
+    """The numbered pages, by name."""
+    return {
+        page.name: notebooks[page.name]
+        for page in pages.book_pages(ROOT)
+        if page.chapter is not None
+    }
