@@ -259,6 +259,15 @@ def test_a_column_specification_of_the_author_stays(build: Build) -> None:
     assert "{p{1cm}p{2cm}}" in tex
 
 
+def test_a_name_and_its_number_stay_on_one_line(build: Build) -> None:
+    """Catches "Table" at the end of one line and "1.1" on the next."""
+    tex = build(
+        first="# First\n\nSee {numref}`tab`.\n\n"
+        "```{table} Numbers\n:name: tab\n\n| a |\n| - |\n| 1 |\n```\n"
+    )
+    assert "{Table\u00a0\\ref{" in tex
+
+
 def test_a_bare_align_has_one_number(build: Build) -> None:
     """Catches paper and page that number the same equation differently."""
     tex = build(

@@ -30,6 +30,7 @@ from scratchlm.book.paper import (
     DropHidden,
     NumberOnce,
     OpenProofs,
+    TieNumbers,
     raw_latex,
 )
 
@@ -210,6 +211,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         OpenProofs,
         AlignTables,
         NumberOnce,
+        TieNumbers,
     ):
         app.add_post_transform(transform)
     app.connect("builder-inited", write_support)

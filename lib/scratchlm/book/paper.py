@@ -4,7 +4,11 @@ import re
 from typing import Any, ClassVar
 
 from docutils import nodes
-from sphinx.addnodes import start_of_file, tabular_col_spec
+from sphinx.addnodes import (
+    number_reference,
+    start_of_file,
+    tabular_col_spec,
+)
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_exercise.nodes import (
     exercise_enumerable_node,
@@ -162,6 +166,21 @@ class NumberOnce(SphinxPostTransform):
             block.children = [
                 nodes.Text(f"\\begin{{equation}}{source}\\end{{equation}}")
             ]
+
+
+class TieNumbers(SphinxPostTransform):
+    """Keep "Figure" and its number on one line."""
+
+    # After sphinx-exercise has made references of its own (22).
+    default_priority = 360
+    builders = ("latex",)
+
+    def run(self, **_: Any) -> None:
+        for reference in self.document.findall(number_reference):
+            if "title" in reference:
+                reference["title"] = re.sub(
+                    r" (?=%s|\{number\})", "\u00a0", reference["title"]
+                )
 
 
 class OpenProofs(SphinxPostTransform):
