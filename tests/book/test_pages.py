@@ -1,66 +1,149 @@
-"""The table of contents, and the reader that Sphinx uses too."""
+"""The built book in a browser; needs `make book` and chromium."""
+
+import functools
+import http.server
+import shutil
+import threading
+from pathlib import Path
 
 import pytest
 
-from scratchlm.book import pages
+BUILT = Path(__file__).parents[2] / "_build" / "html"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PAGES = ["index.html", "setup.html", "reference.html", "text/tokenizer.html"]
+# Elements that stick out and that no box around them scrolls.
+WIDE = """() => [...document.querySelectorAll('body *')].filter(e => {
+  const box = e.getBoundingClientRect();
+  if (!box.width || box.right <= innerWidth + 2 || box.left < 0) return false;
+  for (let up = e; up; up = up.parentElement) {
+    const style = getComputedStyle(up);
+    if (/auto|scroll|hidden|clip/.test(style.overflowX)) return false;
+    if (style.visibility === 'hidden' || style.position === 'fixed')
+      return false;
+  }
+  return true;
+}).map(e => e.outerHTML.slice(0, 120))"""
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
+    pytest.mark.skipif(
+        not (BUILT / "index.html").is_file(),
+        reason="no built book; run `make book` first",
+    ),
+]
 
 
-def test_numbers_go_to_numbered_parts_only(tiny_book):
-    """Front matter that counted would shift every figure number."""
-    found = pages.book_pages(tiny_book.root)
-    assert [(page.name, page.chapter) for page in found] == [
-        ("index", None),
-        ("text/one", 1),
-        ("text/two", 2),
-        ("bibliography", None),
-    ]
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """Keep the test's output clean."""
 
 
-def test_sections_below_a_chapter_share_its_number(tiny_book):
-    """Nested pages were dropped when only top entries were walked."""
-    toc = (tiny_book.root / "_toc.yml").read_text("utf8")
-    nested = toc.replace(
-        "      - file: text/two\n",
-        "        sections:\n          - file: text/two\n",
+@pytest.fixture(scope="module")
+def origin():
+    handler = functools.partial(Quiet, directory=str(BUILT))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+def visit(browser, url, width=1280, scheme="light"):
+    """Open a page; return it with its errors and its requests."""
+    page = browser.new_page(
+        viewport={"width": width, "height": 900}, color_scheme=scheme
     )
-    tiny_book.write("_toc.yml", nested)
-    found = pages.book_pages(tiny_book.root)
-    assert [page.chapter for page in found] == [None, 1, 1, None]
+    errors, requests = [], []
+    page.on(
+        "console",
+        lambda m: errors.append(m.text) if m.type == "error" else None,
+    )
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(url, wait_until="networkidle")
+    return page, errors, requests
 
 
-def test_a_listed_page_without_a_file_is_named(tiny_book):
-    """Sphinx only warns about it, pages later."""
-    (tiny_book.root / "book/text/two.md").unlink()
-    with pytest.raises(ValueError, match=r"'text/two'.*write the page"):
-        pages.book_pages(tiny_book.root)
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_quiet_self_contained_and_fits(browser, origin, name, width):
+    """A script error, a call to a CDN, or a table that widens the page."""
+    page, errors, requests = visit(browser, f"{origin}/{name}", width)
+    try:
+        assert errors == []
+        local = (origin, "data:", "blob:")
+        assert [url for url in requests if not url.startswith(local)] == []
+        assert page.evaluate(WIDE) == []
+        assert page.evaluate(
+            "document.documentElement.scrollWidth <= innerWidth"
+        )
+        assert page.locator(".search-button__button").count() == 1
+        assert page.locator(".search-button__button").is_visible()
+        assert page.locator(".book-downloads a >> visible=true").count() >= 2
+    finally:
+        page.close()
 
 
-def test_the_parser_takes_the_book_s_own_extensions(tiny_book):
-    """With default extensions a colon fence would be read as text."""
-    config = pages.sphinx_config(tiny_book.root)
-    parser = pages.parser_config(config)
-    assert parser.enable_extensions >= {"colon_fence", "amsmath"}
+def test_math_and_fonts_come_from_a_double_clicked_file(browser):
+    """A loader that fetches its parts is blocked where there is no server."""
+    url = (BUILT / "text" / "tokenizer.html").as_uri()
+    page, errors, requests = visit(browser, url)
+    try:
+        page.wait_for_selector("mjx-container", timeout=10_000)
+        assert errors == []
+        assert all(u.startswith(("file:", "data:", "blob:")) for u in requests)
+        raw = "document.querySelectorAll('.math:not(:has(mjx-container))')"
+        assert page.evaluate(f"{raw}.length") == 0
+        assert page.evaluate("document.fonts.check('19px \"Bytes Serif\"')")
+    finally:
+        page.close()
 
 
-def test_a_page_is_a_notebook_when_its_header_says_so(tiny_book):
-    """A plain page that counts as a notebook would start a kernel."""
-    found = pages.book_pages(tiny_book.root)
-    assert [pages.is_notebook(page) for page in found] == [
-        False,
-        True,
-        True,
-        False,
-    ]
+def test_the_search_opens_and_finds(browser, origin):
+    """A hidden field that the one button no longer opens."""
+    page, errors, _ = visit(browser, f"{origin}/index.html")
+    try:
+        page.click(".search-button__button")
+        page.fill("#search-input", "tokenizer")
+        page.press("#search-input", "Enter")
+        page.wait_for_selector("ul.search li a", timeout=10_000)
+        assert errors == []
+    finally:
+        page.close()
 
 
-def test_reading_keeps_cells_tags_and_lines(tiny_book):
-    """Failures are reported at the line that the source map gives."""
-    parser = pages.parser_config(pages.sphinx_config(tiny_book.root))
-    page = pages.book_pages(tiny_book.root)[1]
-    notebook = pages.read_notebook(page, parser)
-    cells = pages.code_cells(notebook)
-    assert cells[0].metadata.tags == ["nbval-check-output"]
-    assert cells[0].source == "total = 1 + 1\nprint(total)"
-    lines = page.path.read_text("utf8").splitlines()
-    at = notebook.metadata["source_map"][1] - 1
-    assert lines[at].startswith("```{code-cell}")
+def test_the_theme_follows_the_reader(browser, origin):
+    """A dark page that starts white, or a button that does nothing."""
+    page, errors, _ = visit(browser, f"{origin}/index.html", scheme="dark")
+    try:
+        back = "getComputedStyle(document.body).backgroundColor"
+        assert (
+            page.evaluate("document.documentElement.dataset.theme") == "dark"
+        )
+        assert page.evaluate(back) == "rgb(20, 23, 28)"
+        seen = set()
+        for _ in range(3):
+            page.click(".theme-switch-button")
+            seen.add(page.evaluate("document.documentElement.dataset.mode"))
+        assert seen == {"light", "dark", "auto"}
+        assert errors == []
+    finally:
+        page.close()

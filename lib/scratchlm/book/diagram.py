@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
-from scratchlm.book.style import HAIR, INK, WIDTHS, colour, text_shade
+from scratchlm.book import style
+from scratchlm.book.style import INK, Number, Point, colour, text_shade
 
 Side = Literal["left", "right", "top", "bottom"]
 _STEP = {"left": (-1, 0), "right": (1, 0), "top": (0, -1), "bottom": (0, 1)}
@@ -21,12 +22,12 @@ class Box:
     Chapter: book/index.md.
     """
 
-    x: float
-    y: float
-    width: float
-    height: float
+    x: Number
+    y: Number
+    width: Number
+    height: Number
 
-    def port(self, side: Side, gap: float = 0.0) -> tuple[float, float]:
+    def port(self, side: Side, gap: Number = 0.0) -> Point:
         """Return the middle of a side, moved out by ``gap`` inches.
 
         Chapter: book/index.md.
@@ -66,7 +67,7 @@ class Diagram:
         columns: int,
         rows: int,
         *,
-        row_height: float = 0.8,
+        row_height: Number = 0.8,
         width: Literal["text", "wide"] = "text",
     ):
         if columns < 1 or rows < 1:
@@ -74,8 +75,8 @@ class Diagram:
                 f"a grid of {columns} by {rows} cells has no place for a "
                 "box; use at least one column and one row"
             )
-        self.cell = (WIDTHS[width] / columns, row_height)
-        size = (WIDTHS[width], row_height * rows)
+        self.cell = (style.WIDTHS[width] / columns, row_height)
+        size = (style.WIDTHS[width], row_height * rows)
         self.figure = Figure(figsize=size)
         self.figure.set_layout_engine("none")
         # One data unit is one inch, so that corners stay round.
@@ -84,15 +85,15 @@ class Diagram:
         self._ax.set_xlim(0, size[0])
         self._ax.set_ylim(size[1], 0)
 
-    def _inches(self, at: tuple[float, float]) -> tuple[float, float]:
+    def _inches(self, at: Point) -> Point:
         return (at[0] + 0.5) * self.cell[0], (at[1] + 0.5) * self.cell[1]
 
     def box(  # noqa: PLR0913
         self,
         text: str,
-        at: tuple[float, float],
+        at: Point,
         *,
-        size: tuple[float, float] = (0.82, 0.62),
+        size: Point = (0.82, 0.62),
         role: str = "neutral",
         note: str = "",
         look: Literal["solid", "dashed", "filled", "bare"] = "solid",
@@ -146,9 +147,9 @@ class Diagram:
     def _write(  # noqa: PLR0913
         self,
         text: str,
-        at: tuple[float, float],
+        at: Point,
         *,
-        size: float,
+        size: Number,
         ink: str,
         bold: bool = False,
         mono: bool = False,
@@ -243,7 +244,7 @@ class Diagram:
                 low - top,
                 boxstyle="round,pad=0,rounding_size=0.1",
                 facecolor="none",
-                edgecolor=HAIR,
+                edgecolor=style.HAIR,
                 linewidth=0.8,
                 zorder=0.5,
             )
@@ -255,7 +256,7 @@ class Diagram:
     def label(
         self,
         text: str,
-        at: tuple[float, float],
+        at: Point,
         *,
         role: str = "",
         mono: bool = False,
@@ -277,10 +278,10 @@ class Diagram:
 
 
 def _route(
-    first: tuple[float, float],
-    last: tuple[float, float],
+    first: Point,
+    last: Point,
     sides: tuple[Side, Side],
-) -> list[tuple[float, float]]:
+) -> list[Point]:
     """Return the corners of a path that leaves and arrives at right angles."""
     across = [side in ("left", "right") for side in sides]
     if across[0] and across[1]:

@@ -20,6 +20,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 
+# Said in full: the tests check types at run time, where 2 is no float.
+Number = float | int
+Point = tuple[Number, Number]
+
 INK = "#1b1f26"
 HAIR = "#b9bfc7"
 
@@ -51,13 +55,11 @@ _RC: Any = {
     **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 8.5),
     **dict.fromkeys(("figure.facecolor", "axes.facecolor"), "none"),
     "ytick.major.width": 0.7,
-    "legend.fontsize": 8.5,
     "font.family": ["Bytes Serif", "Bytes Fallback"],
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.labelsize": 9.0,
     "legend.frameon": False,
     "mathtext.fontset": "custom",
     "mathtext.rm": "Bytes Serif",
@@ -74,10 +76,8 @@ _RC: Any = {
     "grid.linewidth": 0.5,
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
-    "lines.solid_capstyle": "round",
     "figure.figsize": (WIDTHS["text"], 2.9),
     "figure.constrained_layout.use": True,
-    "savefig.transparent": True,
     # An <img> cannot see the fonts of its page, so SVG carries outlines;
     # a PDF embeds the font itself and its text stays searchable.
     "svg.fonttype": "path",
@@ -128,7 +128,7 @@ def sequence(n: int) -> list[str]:
 
 def figure(
     width: str = "text",
-    height: float = 2.9,
+    height: Number = 2.9,
     *,
     rows: int = 1,
     columns: int = 1,
@@ -172,8 +172,8 @@ def label_line(
     line: Line2D,
     text: str | None = None,
     *,
-    x: float | None = None,
-    offset: tuple[float, float] = (5.0, 0.0),
+    x: Number | None = None,
+    offset: Point = (5.0, 0.0),
 ) -> Annotation:
     """Write a line's name beside it, in its colour, in place of a legend.
 
