@@ -39,7 +39,9 @@ unit: $(INSTALLED) ## the unit tests alone
 lab: $(INSTALLED) ## JupyterLab; the chapters open as notebooks
 	@mkdir -p _build/lab
 	@printf '%s\n' '{"@jupyterlab/docmanager-extension:plugin":' \
-		'{"defaultViewers": {"markdown": "Jupytext Notebook"}}}' \
+		'{"defaultViewers": {"markdown": "Jupytext Notebook"}},' \
+		'"@jupyterlab/apputils-extension:notification":' \
+		'{"fetchNews": "false", "checkForUpdates": false}}' \
 		> _build/lab/overrides.json
 	$(BIN)/jupyter-lab --LabApp.app_settings_dir="$(CURDIR)/_build/lab" \
 		$(LAB_OPTIONS) book
