@@ -1,0 +1,40 @@
+"""Links from the reference back to the chapters.
+
+A public docstring names the chapter that derives it in a line of its own,
+``Chapter: book/<part>/<chapter>.md.``; on the page that line is a link.
+"""
+
+import re
+
+from sphinx.application import Sphinx
+from sphinx.util.typing import ExtensionMetadata
+
+CHAPTER = re.compile(r"Chapter: book/([\w/-]+)\.md\.?")
+
+
+def link_chapter(docstring: str) -> str:
+    """Make each line that names a chapter a link to it.
+
+    Chapter: book/reference.md.
+
+    Args:
+        docstring: reStructuredText, or one line of it.
+    """
+    return CHAPTER.sub(r"*Chapter:* :doc:`/\1`.", docstring)
+
+
+def _process(
+    app: Sphinx,
+    what: str,
+    name: str,
+    entity: object,
+    options: object,
+    lines: list[str],
+) -> None:
+    lines[:] = [link_chapter(line) for line in lines]
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Connect to autodoc. Chapter: book/reference.md."""
+    app.connect("autodoc-process-docstring", _process)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
