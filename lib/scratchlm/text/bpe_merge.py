@@ -8,6 +8,7 @@ all that byte-pair encoding needs.
 
 from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
+from itertools import repeat
 from operator import add
 from sys import maxunicode
 
@@ -18,7 +19,9 @@ Pair = tuple[bytes, bytes]
 LONG = 200
 
 
-def merge_piece(symbols: str, ranks: Mapping[str, int], products: str) -> str:
+def merge_piece(
+    symbols: str, ranks: Mapping[str, int], merges: Sequence[tuple[str, str]]
+) -> str:
     """Merge pairs in the order of their ranks until no pair is left.
 
     Chapter: book/text/tokenizer.md.
@@ -27,25 +30,24 @@ def merge_piece(symbols: str, ranks: Mapping[str, int], products: str) -> str:
         symbols: the piece, one character per token.
         ranks: the rank of each pair, written as two characters; the lowest
             merges first.
-        products: the token that a pair becomes, at the index of its rank.
+        merges: at the index of a rank, the pair and the token it becomes.
 
     Returns:
         The merged piece, one character per token.
     """
     if len(symbols) > LONG:
-        return merge_long_piece(symbols, ranks, products)
-    while len(symbols) > 1:
-        known = ranks.keys() & set(map(add, symbols, symbols[1:]))
-        if not known:
-            break
-        best = min(map(ranks.__getitem__, known))
-        pair = next(pair for pair in known if ranks[pair] == best)
-        symbols = symbols.replace(pair, products[best])
-    return symbols
+        return merge_long_piece(symbols, ranks, merges)
+    none = len(merges)
+    while True:
+        pairs = map(add, symbols, symbols[1:])
+        best = min(map(ranks.get, pairs, repeat(none)), default=none)
+        if best == none:
+            return symbols
+        symbols = symbols.replace(*merges[best])
 
 
 def merge_long_piece(
-    symbols: str, ranks: Mapping[str, int], products: str
+    symbols: str, ranks: Mapping[str, int], merges: Sequence[tuple[str, str]]
 ) -> str:
     """Do what :func:`merge_piece` does, in n log n steps instead of n².
 
@@ -65,7 +67,7 @@ def merge_long_piece(
         j = after[i]
         if j == len(tokens) or ranks.get(tokens[i] + tokens[j]) != rank:
             continue  # a neighbour merged first
-        tokens[i], tokens[j] = products[rank], ""
+        tokens[i], tokens[j] = merges[rank][1], ""
         k = after[i] = after[j]
         if k < len(tokens):
             before[k] = i
@@ -105,29 +107,29 @@ class MergeRules:
         self.symbols = {token: chr(i) for token, i in vocab.items()}
         self.whole = self.symbols if whole_pieces else {}
         self.bytes = {b: vocab[bytes([b])] for b in range(256)}
-        self.ranks = {
-            self.symbols[left] + self.symbols[right]: rank
-            for rank, (left, right) in enumerate(merges)
-        }
-        self.products = "".join(self.symbols[a + b] for a, b in merges)
+        self.in_order = all(b == i for b, i in self.bytes.items())
+        self.merges = [
+            (self.symbols[a] + self.symbols[b], self.symbols[a + b])
+            for a, b in merges
+        ]
+        self.ranks = {pair: i for i, (pair, _) in enumerate(self.merges)}
 
     def apply(self, piece: bytes) -> str:
         """The tokens of a piece, one character ``chr(id)`` per token."""
         whole = self.whole.get(piece)
-        if whole is not None:
-            return whole
-        symbols = piece.decode("latin-1").translate(self.bytes)
-        return merge_piece(symbols, self.ranks, self.products)
+        return whole or self.merge(piece)
+
+    def merge(self, piece: bytes) -> str:
+        """What :meth:`apply` does where the piece is no token."""
+        symbols = piece.decode("latin-1")
+        if not self.in_order:
+            symbols = symbols.translate(self.bytes)
+        return merge_piece(symbols, self.ranks, self.merges)
 
     def all_reachable(self) -> bool:
         """Whether the bytes of every token merge to that token alone."""
         return all(
-            merge_piece(
-                token.decode("latin-1").translate(self.bytes),
-                self.ranks,
-                self.products,
-            )
-            == symbol
+            self.merge(token) == symbol
             for token, symbol in self.symbols.items()
         )
 

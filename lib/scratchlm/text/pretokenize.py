@@ -8,7 +8,7 @@ than the pieces and never splits one.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import regex
@@ -62,10 +62,14 @@ SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 # 4. No pattern looks back, and `\s+(?!\S)` looks ahead no farther than the
 #    first character after the run, so a chunk alone falls into the pieces
 #    into which it falls in its text.
+# 5. An ASCII letter ends a piece before any ASCII sign but the apostrophe
+#    of a contraction. Beyond ASCII a letter or a mark might go on.
 _RUN = f"[{SPACE}]+(?![^{SPACE}])|[{SPACE}]"
-_GPT2_CHUNKS = f" ?[^{SPACE}]+|{_RUN}"
+_SIGN = r"!-@\[-`{-~"  # ASCII without letters and space
+_WORD = rf" ?[{_SIGN}]*[A-Za-z]++(?!['\x80-\U0010ffff])"
+_GPT2_CHUNKS = f"{_WORD}| ?[^{SPACE}]+|{_RUN}"
 _LINE_END = rf"(?:[\r\n]+/[^{SPACE}]*)*+(?:[{SPACE}]+\Z|[{SPACE}]*[\r\n])?"
-_LINED_CHUNKS = f" ?[^{SPACE}]+{_LINE_END}|[{SPACE}]*[\r\n]|{_RUN}"
+_LINED_CHUNKS = f"{_WORD}| ?[^{SPACE}]+{_LINE_END}|[{SPACE}]*[\r\n]|{_RUN}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +86,17 @@ class Pattern:
     name: str
     expression: str
     chunks: str | None = None
-    _cut: regex.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_cut", _compile(self.expression))
+        assert self._cut  # made now, so that a bad expression raises
+
+    @cached_property
+    def _cut(self) -> regex.Pattern[str]:
+        return _compile(self.expression)
+
+    @cached_property
+    def _cut_ascii(self) -> re.Pattern[str]:
+        return re.compile(in_ascii(self.expression))
 
     @cached_property
     def _cut_chunks(self) -> re.Pattern[str]:
@@ -94,7 +105,8 @@ class Pattern:
     def pieces(self, text: str) -> list[str]:
         """The pieces of a text, which joined give the text again."""
         if self.chunks:
-            return self._cut.findall(text)
+            cut = self._cut_ascii if text.isascii() else self._cut
+            return cut.findall(text)
         return list(self._with_gaps(text))
 
     def split(self, text: str) -> list[str]:
@@ -114,6 +126,41 @@ class Pattern:
             end = match.end()
         if end < len(text):
             yield text[end:]
+
+
+def in_ascii(expression: str) -> str:
+    """A pattern for ASCII text alone, which the faster ``re`` can match.
+
+    Chapter: book/text/tokenizer.md.
+
+    Args:
+        expression: one of the named patterns.
+    """
+    classes = {
+        r"\p{L}": "A-Za-z",
+        r"\p{N}": "0-9",
+        r"\p{Lu}": "A-Z",
+        r"\p{Ll}": "a-z",
+        r"\s": r"\t-\r ",
+        r"\p{Lt}": "",
+        r"\p{Lm}": "",
+        r"\p{Lo}": "",
+        r"\p{M}": "",
+    }
+
+    def translate(part: re.Match[str]) -> str:
+        """A class within brackets, or a bare one, which gets brackets."""
+        found = part.group()
+        if found[0] != "[":
+            found = f"[{found}]".replace(r"[\S]", r"[^\s]")
+        for theirs, ours in classes.items():
+            found = found.replace(theirs, ours)
+        return found
+
+    ascii_only = re.sub(
+        r"\[[^]]*\]|\\p\{L\}|\\p\{N\}|\\[sS]", translate, expression
+    )
+    return ascii_only.replace("$", r"\Z")
 
 
 def _compile(expression: str) -> regex.Pattern[str]:
