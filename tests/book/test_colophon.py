@@ -9,7 +9,6 @@ import pytest
 import scratchlm
 from scratchlm.book import colophon
 from scratchlm.book.colophon import Commit, meta_source, read_commit
-from scratchlm.book.printstyle import PrintStyle
 
 
 def _git(folder: Path, *arguments: str) -> None:
@@ -101,13 +100,3 @@ def test_a_missing_package_is_said_to_be_missing(
 
     monkeypatch.setattr(colophon, "version", absent)
     assert "(not installed)" in meta_source(None)
-
-
-def test_code_on_paper_stays_dark_enough() -> None:
-    """Catches a colour that a grey printer turns to mist."""
-    for _, style in PrintStyle:
-        red, green, blue = (
-            int((style["color"] or "000000")[i : i + 2], 16) / 255
-            for i in (0, 2, 4)
-        )
-        assert 0.21 * red + 0.72 * green + 0.07 * blue < 0.5

@@ -1,6 +1,8 @@
 """The map from characters to the faces that have them."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,42 @@ def test_selectors_without_a_glyph_are_skipped() -> None:
     source = fallback_source(FONTS)
     covered = any(0xFE0F in points for points in has.values())
     assert ('\\catcode"FE0F=9' in source) is not covered
+
+
+@pytest.mark.skipif(
+    shutil.which("xelatex") is None, reason="xelatex is not installed"
+)
+def test_every_face_prints_what_it_lacks(tmp_path: Path) -> None:
+    """Catches groups left open around ideographs, in cells and in code."""
+    for font in FONTS.glob("*.ttf"):
+        shutil.copyfile(font, tmp_path / font.name)
+    style = Path(__file__).parents[2] / "book" / "_latex" / "bytesfonts.sty"
+    shutil.copyfile(style, tmp_path / style.name)
+    (tmp_path / "bytesfallback.tex").write_text(fallback_source(FONTS))
+    text = "日本a日{日}本 🙂\u200d👍\ufe0f → ∀ █ ✓ é Ω Ж"
+    (tmp_path / "t.tex").write_text(
+        "\\documentclass{article}\\usepackage{amsmath,bytesfonts}\n"
+        f"\\begin{{document}}{text} \\textbf{{{text}}} \\textit{{{text}}}\n\n"
+        f"\\textsf{{{text}}} \\texttt{{{text}}} "
+        f"\\texttt{{\\textit{{{text}}}}}\\footnote{{{text}}}\n\n"
+        f"\\begin{{tabular}}{{lp{{3cm}}}}{text} & {text}\\\\ "
+        f"日 & 本\\\\\\end{{tabular}} $\\text{{{text}}}$\n"
+        "\\end{document}\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        ["xelatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    log = (tmp_path / "t.log").read_text("utf-8", "replace")
+    assert done.returncode == 0, log[-2000:]
+    lacking = [
+        line
+        for line in log.splitlines()
+        if "Missing character" in line and "U+0020" not in line
+    ]
+    assert not lacking
+    assert "occurred inside a group" not in log
