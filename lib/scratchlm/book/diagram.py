@@ -33,10 +33,8 @@ class Box:
         Chapter: book/index.md.
         """
         dx, dy = _STEP[side]
-        return (
-            self.x + dx * (self.width / 2 + gap),
-            self.y + dy * (self.height / 2 + gap),
-        )
+        across, down = self.width / 2 + gap, self.height / 2 + gap
+        return self.x + dx * across, self.y + dy * down
 
 
 class Diagram:
@@ -119,11 +117,14 @@ class Diagram:
         if look != "bare":
             self._outline(made, shade, look)
         ink = "white" if look == "filled" else INK
-        soft = "white" if look == "filled" else text_shade(shade)
+        soft = ink if look == "filled" else text_shade(shade)
         lines = 1 + note.count("\n")
         lift = (0.075 if lines == 1 else 0.135) if note else 0.0
         spot, bold = (x, y - lift), bool(note)
-        self._write(text, spot, size=9.5, ink=ink, bold=bold, mono=mono)
+        # A letter of the mono face is 0.6 em wide: 120 = 72 / 0.6.
+        room = 120 * (width - 0.1) / max(1, len(text)) if mono else 9.5
+        big = min(9.5, room)
+        self._write(text, spot, size=big, ink=ink, bold=bold, mono=mono)
         if note:
             drop = 0.085 if lines == 1 else 0.075
             self._write(note, (x, y + drop), size=8.0, ink=soft)
