@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import UInt
+from jaxtyping import Integer, UInt
 
 from scratchlm.text import bpe_training, published, tokenizer_json
 from scratchlm.text.bpe_encoding import TextMerger
@@ -20,7 +20,7 @@ from scratchlm.text.parallel import batches, n_workers, ordered_map
 from scratchlm.text.streaming import segments, whole_characters
 
 if TYPE_CHECKING:
-    from tiktoken import Encoding
+    import tiktoken
 
 # Characters below which encode_batch starts no processes (guessed: less than
 # a second of work for one).
@@ -57,7 +57,7 @@ class BPETokenizer(BPEVocabulary):
         special_tokens: Sequence[str] = (),
         workers: int | None = None,
         progress: bool = False,
-    ) -> Self:
+    ) -> "BPETokenizer":
         """Learn a vocabulary from text.
 
         Args:
@@ -177,7 +177,11 @@ class BPETokenizer(BPEVocabulary):
             if name:
                 yield self.special_tokens[name]
 
-    def decode(self, ids: Iterable[int], errors: str = "replace") -> str:
+    def decode(
+        self,
+        ids: Iterable[int] | Integer[np.ndarray, "T"],
+        errors: str = "replace",
+    ) -> str:
         """Turn ids into text.
 
         Args:
@@ -190,7 +194,9 @@ class BPETokenizer(BPEVocabulary):
         """
         return self.decode_bytes(ids).decode("utf-8", errors)
 
-    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+    def decode_bytes(
+        self, ids: Iterable[int] | Integer[np.ndarray, "T"]
+    ) -> bytes:
         """Turn ids into the bytes that they stand for.
 
         Raises:
@@ -215,7 +221,7 @@ class BPETokenizer(BPEVocabulary):
         tokenizer_json.save(self, Path(folder))
 
     @classmethod
-    def load(cls, folder: str | Path) -> Self:
+    def load(cls, folder: str | Path) -> "BPETokenizer":
         """Read ``tokenizer.json`` of a byte-level BPE tokenizer.
 
         Raises:
@@ -225,11 +231,11 @@ class BPETokenizer(BPEVocabulary):
         return tokenizer_json.load(cls, Path(folder))
 
     @classmethod
-    def from_tiktoken(cls, encoding: "Encoding") -> Self:
+    def from_tiktoken(cls, encoding: "tiktoken.Encoding") -> "BPETokenizer":
         """Take over a tiktoken encoding; ids stay as they are."""
         return published.from_tiktoken(cls, encoding)
 
-    def to_tiktoken(self, name: str = "scratchlm") -> "Encoding":
+    def to_tiktoken(self, name: str = "scratchlm") -> "tiktoken.Encoding":
         """Make a tiktoken encoding that gives the same ids.
 
         Raises:
@@ -240,7 +246,7 @@ class BPETokenizer(BPEVocabulary):
     @classmethod
     def from_gpt2_files(
         cls, vocab_json: str | Path, merges_txt: str | Path
-    ) -> Self:
+    ) -> "BPETokenizer":
         """Read the two files in which GPT-2 was published.
 
         Raises:

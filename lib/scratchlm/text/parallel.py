@@ -61,8 +61,8 @@ def ordered_map(
             yield running.popleft().result()
 
 
-def batches(texts: Iterable[str], size: int = BATCH) -> Iterator[list[str]]:
-    """Group texts into lists of at least ``size`` characters, but the last.
+def batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Group texts into lists of ``BATCH`` characters or a little more.
 
     Chapter: book/text/tokenizer.md.
     """
@@ -71,7 +71,7 @@ def batches(texts: Iterable[str], size: int = BATCH) -> Iterator[list[str]]:
     for text in texts:
         batch.append(text)
         held += len(text)
-        if held >= size:
+        if held >= BATCH:
             yield batch
             batch, held = [], 0
     if batch:

@@ -51,25 +51,30 @@ SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
 # Why a chunk never splits a piece. Write S for a character that is not space.
 #
-# 1. In all three patterns a space " " before S begins a piece: inside a piece
-#    " " stands only where another space follows, because `\s+(?!\S)` gives
-#    the last one back.
-# 2. GPT-2: no piece but a run of space holds space after its first character,
-#    so a piece ends where S meets space; what is left of the run is cut off
-#    before its last character by rule 1, or, if that is no " ", by `\s`.
+# 1. The last character of a run of space before S begins a piece, unless it
+#    is a line end, which may end one: inside a piece space has more space
+#    behind it, since `\s+(?!\S)` gives the last one back.
+# 2. GPT-2: a piece that is not all space has none but at its start, so it
+#    ends where S meets space.
 # 3. cl100k and o200k: space after S can belong to the same piece only up to
 #    the last line end of the run. o200k lets "/" follow those line ends.
-# 4. No pattern looks back, and `\s+(?!\S)` looks ahead no farther than the
-#    first character after the run, so a chunk alone falls into the pieces
-#    into which it falls in its text.
-# 5. An ASCII letter ends a piece before any ASCII sign but the apostrophe
+# 4. An ASCII letter ends a piece before any ASCII sign but the apostrophe
 #    of a contraction. Beyond ASCII a letter or a mark might go on.
-_RUN = f"[{SPACE}]+(?![^{SPACE}])|[{SPACE}]"
+# 5. No pattern looks back, and `\s+(?!\S)` and `\s++$` look ahead no farther
+#    than the character after the run. A chunk alone falls into the pieces
+#    into which it falls in its text, if it ends in a whole run, in a line end
+#    or in a run that has lost its last character.
 _SIGN = r"!-@\[-`{-~"  # ASCII without letters and space
-_WORD = rf" ?[{_SIGN}]*[A-Za-z]++(?!['\x80-\U0010ffff])"
-_GPT2_CHUNKS = f"{_WORD}| ?[^{SPACE}]+|{_RUN}"
-_LINE_END = rf"(?:[\r\n]+/[^{SPACE}]*)*+(?:[{SPACE}]+\Z|[{SPACE}]*[\r\n])?"
-_LINED_CHUNKS = f"{_WORD}| ?[^{SPACE}]+{_LINE_END}|[{SPACE}]*[\r\n]|{_RUN}"
+_WORD = rf"[{_SIGN}]*[A-Za-z]++(?!['\x80-\U0010ffff])"
+_RUN = f"[{SPACE}]+(?![^{SPACE}])|[{SPACE}]"
+_GPT2_CHUNKS = f" ?{_WORD}| ?[^{SPACE}]+|{_RUN}"
+_INLINE = f"(?![\r\n])[{SPACE}]"
+_TO_LINE_END = rf"[{SPACE}]+\Z|[{SPACE}]*[\r\n]"
+_LINED_CHUNKS = (
+    rf"(?:{_INLINE})?{_WORD}"
+    rf"|(?:{_INLINE})?[^{SPACE}]+(?:[\r\n]+/[^{SPACE}]*)*+(?:{_TO_LINE_END})?"
+    rf"|{_TO_LINE_END}|{_RUN}"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from scratchlm.text.bpe_merge import MergeRules, Pair
 from scratchlm.text.bpe_vocabulary import BPEVocabulary, Vocabulary
 
 if TYPE_CHECKING:
-    from tiktoken import Encoding
+    import tiktoken
 
 _PRINTABLE = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
 _SHIFTED = [byte for byte in range(256) if byte not in _PRINTABLE]
@@ -47,7 +47,9 @@ def from_printable(text: str) -> bytes:
         ) from None
 
 
-def from_tiktoken(cls: type[Vocabulary], encoding: "Encoding") -> Vocabulary:
+def from_tiktoken(
+    cls: type[Vocabulary], encoding: "tiktoken.Encoding"
+) -> Vocabulary:
     """The vocabulary of a tiktoken encoding. Chapter: book/text/tokenizer.md.
 
     tiktoken merges the two neighbours whose joined bytes have the lowest
@@ -84,7 +86,7 @@ def last_merge(token: bytes, ranks: dict[bytes, int]) -> Pair | None:
     return parts[0], parts[1]
 
 
-def to_tiktoken(name: str, state: BPEVocabulary) -> "Encoding":
+def to_tiktoken(name: str, state: BPEVocabulary) -> "tiktoken.Encoding":
     """A tiktoken encoding that gives the same ids.
 
     Chapter: book/text/tokenizer.md.

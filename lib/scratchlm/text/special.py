@@ -15,7 +15,6 @@ from collections.abc import (
     Sequence,
 )
 from functools import cached_property, lru_cache
-from typing import Self
 
 Finder = re.Pattern[str]
 
@@ -40,7 +39,7 @@ class SpecialTokens:
         self.reach = max(map(len, ids), default=1) - 1
 
     @classmethod
-    def following(cls, names: Sequence[str], first: int) -> Self:
+    def following(cls, names: Sequence[str], first: int) -> "SpecialTokens":
         """Number special tokens in their order.
 
         Raises:

@@ -1,0 +1,222 @@
+"""The tokenizer beside tiktoken and Hugging Face's tokenizers.
+
+    python benchmarks/text.py
+
+Both sides run in turn in one process on the same text, the best of several
+runs counts, and the ids are compared. Wall-clock time.
+"""
+
+import argparse
+import gc
+import random
+import resource
+import sysconfig
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from pydoc_data import topics
+
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+from scratchlm.text.bpe import BPETokenizer
+from scratchlm.text.pretokenize import PATTERNS
+
+SUFFIXES = {".py", ".rst", ".txt", ".md"}
+LONGEST = 200_000  # characters of one file, lest one table be the corpus
+
+
+def find_text(n_bytes: int, seed: int = 0) -> list[str]:
+    """Real source and prose of this machine, shuffled by file."""
+    paths = sysconfig.get_paths()
+    found = {
+        path
+        for root in (paths["stdlib"], paths["purelib"], "/usr/share/doc")
+        for path in Path(root).rglob("*")
+        if path.suffix in SUFFIXES and path.is_file()
+    }
+    ordered = sorted(found)
+    random.Random(seed).shuffle(ordered)
+    texts = list(topics.topics.values())
+    size = sum(map(len, texts))
+    for path in ordered:
+        try:
+            text = path.read_text("utf-8")[:LONGEST]
+        except (UnicodeDecodeError, OSError):
+            continue
+        texts.append(text)
+        size += len(text.encode())
+        if size >= n_bytes:
+            break
+    else:
+        warnings.warn(f"found {size} bytes, not {n_bytes}", stacklevel=2)
+    random.Random(seed).shuffle(texts)
+    return texts
+
+
+def n_bytes(texts: list[str]) -> int:
+    return sum(len(text.encode()) for text in texts)
+
+
+def seconds(run: Callable[[], object]) -> float:
+    gc.collect()
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def row(*cells: object) -> None:
+    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+
+
+def heading(*cells: str) -> None:
+    print()
+    row(*cells)
+    row(*["---"] * len(cells))
+
+
+def compare_encoding(warm: list[str], fresh: list[str], rounds: int) -> None:
+    """Cold over ``warm``, then over ``fresh``, which the cache never saw."""
+    heading(
+        "encoding", "pattern", "ours MB/s", "tiktoken MB/s", "ratio", "ids"
+    )
+    for pattern in PATTERNS:
+        trained = BPETokenizer.train(warm, 32_000, pattern=pattern)
+        theirs = trained.to_tiktoken()
+        best: dict[str, list[float]] = {}
+        for _ in range(rounds):
+            ours = BPETokenizer.from_tiktoken(theirs)
+            for name, texts in (("cold", warm), ("warm", fresh)):
+                mb = n_bytes(texts) / 1e6
+                times = [
+                    seconds(lambda f=f, t=texts: [f(text) for text in t])
+                    for f in (ours.encode_ordinary, theirs.encode_ordinary)
+                ]
+                rates = [mb / t for t in times]
+                kept = best.setdefault(name, [0.0, 0.0])
+                best[name] = list(map(max, kept, rates))
+        same = all(
+            ours.encode_ordinary(text) == theirs.encode_ordinary(text)
+            for text in fresh
+        )
+        for name, (mine, other) in best.items():
+            row(
+                name,
+                pattern,
+                f"{mine:.1f}",
+                f"{other:.1f}",
+                f"{mine / other:.2f}",
+                "equal" if same else "DIFFERENT",
+            )
+
+
+def train_hugging_face(texts: list[str], vocab_size: int) -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def compare_training(
+    texts: list[str], held_out: list[str], rounds: int
+) -> None:
+    heading(
+        "training", "ours s", "tokenizers s", "ratio", "tokens ours / theirs"
+    )
+    for vocab_size in (8_000, 32_000):
+        mine = other = float("inf")
+        for _ in range(rounds):
+            made: dict[str, object] = {}
+
+            def train_ours(made=made, v=vocab_size) -> None:
+                made["ours"] = BPETokenizer.train(texts, v)
+
+            def train_theirs(made=made, v=vocab_size) -> None:
+                made["theirs"] = train_hugging_face(texts, v)
+
+            mine = min(mine, seconds(train_ours))
+            other = min(other, seconds(train_theirs))
+        ours, theirs = made["ours"], made["theirs"]
+        count = sum(len(ours.encode_ordinary(text)) for text in held_out)
+        against = sum(len(theirs.encode(text).ids) for text in held_out)
+        row(
+            f"{vocab_size} tokens",
+            f"{mine:.2f}",
+            f"{other:.2f}",
+            f"{other / mine:.2f}",
+            f"{count / against:.5f}",
+        )
+
+
+def measure_stream(warm: list[str], megabytes: int) -> None:
+    """The memory that a long stream adds to a tokenizer that has run."""
+    heading("streaming", "MB", "MB/s", "added MB", "caches MB")
+    before_cache = resident()
+    tokenizer = BPETokenizer.train(warm, 32_000)
+    before_cache = resident()
+    for text in warm:
+        tokenizer.encode_ordinary(text)
+    start = resident()
+
+    def stream() -> Iterator[str]:
+        sent = 0
+        while True:
+            for text in warm:
+                for i in range(0, len(text), 4096):
+                    yield text[i : i + 4096]
+                    sent += 4096
+                    if sent > megabytes * 1e6:
+                        return
+
+    peak = start
+    clock = time.perf_counter()
+    for n, _ in enumerate(tokenizer.encode_iterable(stream())):
+        if n % 100_000 == 0:
+            peak = max(peak, resident())
+    took = time.perf_counter() - clock
+    row(
+        "one stream",
+        megabytes,
+        f"{megabytes / took:.1f}",
+        f"{(peak - start) / 1e6:.1f}",
+        f"{(start - before_cache) / 1e6:.0f}",
+    )
+
+
+def resident() -> int:
+    """The memory that the process holds now, in bytes."""
+    status = Path("/proc/self/statm")
+    if status.exists():
+        return int(status.read_text().split()[1]) * resource.getpagesize()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: bytes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--megabytes", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--stream-megabytes", type=int, default=200)
+    parser.add_argument(
+        "--only", choices=["encoding", "training", "streaming"]
+    )
+    arguments = parser.parse_args()
+    texts = find_text(arguments.megabytes * 2_000_000)
+    half = len(texts) // 2
+    warm, fresh = texts[:half], texts[half:]
+    print(f"{n_bytes(warm) / 1e6:.1f} MB to train on and warm the caches,")
+    print(f"{n_bytes(fresh) / 1e6:.1f} MB of other files as fresh text")
+    if arguments.only in (None, "encoding"):
+        compare_encoding(warm, fresh, arguments.rounds)
+    if arguments.only in (None, "training"):
+        compare_training(warm, fresh, arguments.rounds)
+    if arguments.only in (None, "streaming"):
+        measure_stream(warm, arguments.stream_megabytes)
+
+
+if __name__ == "__main__":
+    main()
