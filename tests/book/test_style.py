@@ -202,3 +202,21 @@ def test_a_notebook_shows_svg_and_pdf_once():
             "application/pdf",
         }, json.dumps(list(data))
         assert 'width="381.6pt"' in data["image/svg+xml"]
+
+
+def test_a_shells_figures_are_undated_and_uncropped():
+    """The backend's own formatters stamp the time and crop to the ink."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    try:
+        style.use()
+        fig, ax = style.figure(height=1)
+        ax.plot([1, 2])
+        data, _ = shell.display_formatter.format(fig)
+    finally:
+        InteractiveShell.clear_instance()
+    assert {"image/svg+xml", "application/pdf"} < set(data)
+    assert "image/png" not in data
+    assert "<dc:date>" not in data["image/svg+xml"]
+    assert 'width="381.6pt" height="72pt"' in data["image/svg+xml"]
