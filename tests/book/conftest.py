@@ -1,5 +1,6 @@
 """A book of two chapters, small enough to build inside a test."""
 
+import shutil
 from functools import partial
 from pathlib import Path
 from textwrap import dedent
@@ -9,9 +10,10 @@ import pytest
 from myst_parser.config.main import MdParserConfig
 
 from scratchlm.book.citations import Citations
+from scratchlm.book.contents import Page
+from scratchlm.book.execute import execute_book
 from scratchlm.book.inline import Context
 from scratchlm.book.labels import Label
-from scratchlm.book.pages import Page
 
 HEADER = """\
 ---
@@ -126,9 +128,8 @@ class TinyBook:
         return self.write(f"book/{name}.md", HEADER + dedent(text))
 
 
-@pytest.fixture
-def tiny_book(tmp_path: Path) -> TinyBook:
-    book = TinyBook(tmp_path / "checkout")
+def write_tiny_book(root: Path) -> TinyBook:
+    book = TinyBook(root)
     book.write("_config.yml", CONFIG)
     book.write("_toc.yml", TOC)
     book.write("pyproject.toml", "")
@@ -142,6 +143,27 @@ def tiny_book(tmp_path: Path) -> TinyBook:
     book.chapter("text/one", ONE)
     book.chapter("text/two", TWO)
     return book
+
+
+@pytest.fixture
+def tiny_book(tmp_path: Path) -> TinyBook:
+    """A fresh checkout."""
+    return write_tiny_book(tmp_path / "checkout")
+
+
+@pytest.fixture(scope="session")
+def executed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache of the tiny book; kernels are slow to start."""
+    book = write_tiny_book(tmp_path_factory.mktemp("once") / "checkout")
+    execute_book(book.root, book.cache_root)
+    return book.cache_root
+
+
+@pytest.fixture
+def executed_book(tiny_book: TinyBook, executed_once: Path) -> TinyBook:
+    """A checkout whose chapters have run."""
+    shutil.copytree(executed_once, tiny_book.cache_root)
+    return tiny_book
 
 
 @pytest.fixture

@@ -83,6 +83,12 @@ def test_a_missing_source_is_an_error(tmp_path, options):
         included_lines(path, options)
 
 
+def test_the_page_that_quotes_a_missing_source_is_named(say):
+    """The path alone does not say which chapter to mend."""
+    with pytest.raises(ValueError, match=r"book/text/one\.md quotes"):
+        say("literalinclude", "nowhere.py")
+
+
 def test_tables_get_their_caption_above(say):
     """Table directives wrap a Markdown table, a list, or commas."""
     table = "| a |\n| --- |\n| {eq}`eq-x` |"

@@ -19,10 +19,10 @@ def export_tiny(book):
     return export_book(book.root, cache, out)
 
 
-def test_a_chapter_becomes_a_notebook_that_stands_alone(tiny_book):
+def test_a_chapter_becomes_a_notebook_that_stands_alone(executed_book):
     """Numbers, names, outputs and sources must all be in the file."""
-    first, second = export_tiny(tiny_book)
-    assert first == tiny_book.root / "_build/notebooks/text/one.ipynb"
+    first, second = export_tiny(executed_book)
+    assert first == executed_book.root / "_build/notebooks/text/one.ipynb"
     notebook = nbformat.read(first, as_version=4)
     sources = [cell.source for cell in notebook.cells]
     assert sources[0] == "# One\n\nCited (Knuth, 1973)."
@@ -36,21 +36,21 @@ def test_a_chapter_becomes_a_notebook_that_stands_alone(tiny_book):
     assert nbformat.read(second, as_version=4).cells[-1].cell_type == "code"
 
 
-def test_a_second_export_is_identical_byte_for_byte(tiny_book):
+def test_a_second_export_is_identical_byte_for_byte(executed_book):
     """Random cell ids made each build differ from the last."""
-    before = [path.read_bytes() for path in export_tiny(tiny_book)]
-    assert [path.read_bytes() for path in export_tiny(tiny_book)] == before
+    before = [path.read_bytes() for path in export_tiny(executed_book)]
+    assert [path.read_bytes() for path in export_tiny(executed_book)] == before
 
 
-def test_nbval_passes_and_catches_a_changed_output(tiny_book):
+def test_nbval_passes_and_catches_a_changed_output(executed_book):
     """`make test` relies on nbval, run from any folder."""
-    first, _ = export_tiny(tiny_book)
+    first, _ = export_tiny(executed_book)
 
     def nbval():
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
         command += ["--nbval-lax", "--nbval-current-env", str(first)]
         ran = subprocess.run(
-            command, cwd=tiny_book.root, capture_output=True, check=False
+            command, cwd=executed_book.root, capture_output=True, check=False
         )
         return ran.returncode
 

@@ -5,8 +5,8 @@ from textwrap import dedent
 import nbformat
 import pytest
 
+from scratchlm.book.contents import Page
 from scratchlm.book.labels import PageLabels
-from scratchlm.book.pages import Page
 
 TEXT = """\
     (top)=

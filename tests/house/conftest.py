@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scratchlm.book import pages
+from scratchlm.book import contents
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,15 +16,15 @@ def root():
 
 @pytest.fixture(scope="session")
 def parser():
-    return pages.parser_config(pages.sphinx_config(ROOT))
+    return contents.parser_config(contents.sphinx_config(ROOT))
 
 
 @pytest.fixture(scope="session")
 def notebooks(parser):
     """Every page by name, as an unexecuted notebook."""
     return {
-        page.name: pages.read_notebook(page, parser)
-        for page in pages.book_pages(ROOT)
+        page.name: contents.read_notebook(page, parser)
+        for page in contents.book_pages(ROOT)
     }
 
 
@@ -33,6 +33,6 @@ def chapters(notebooks):
     """The numbered pages, by name."""
     return {
         page.name: notebooks[page.name]
-        for page in pages.book_pages(ROOT)
+        for page in contents.book_pages(ROOT)
         if page.chapter is not None
     }

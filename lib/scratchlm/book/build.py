@@ -18,6 +18,7 @@ import yaml
 
 from scratchlm.book import tex
 from scratchlm.book.execute import (
+    ANSI,
     ChapterError,
     Execution,
     execute_book,
@@ -39,6 +40,7 @@ TARGETS = {
     "pdf": ("pdf",),
     "notebooks": ("notebooks",),
 }
+OPENED = {"notebooks": "", "html": "index.html", "pdf": PDF}
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
 
@@ -166,7 +168,8 @@ def run_logged(command: Sequence[str], log: Path) -> int:
         ) as process,
     ):
         assert process.stderr is not None
-        for line in process.stderr:
+        for coloured in process.stderr:
+            line = ANSI.sub("", coloured)
             sys.stderr.write(line)
             file.write(line)
             file.flush()
@@ -234,7 +237,7 @@ def build(root: Path, target: str = "all") -> int:
         book.link_pdf()
     say(f"\n{summary(executions)}\n")
     for name in names:
-        say(f"{name:10} {book.stages[name].output}")
+        say(f"{name:10} {book.stages[name].output / OPENED[name]}")
     say(f"total      {time.perf_counter() - started:.1f} s")
     if remedy:
         print(f"\n{remedy}", file=sys.stderr)

@@ -30,7 +30,7 @@ from nbclient.exceptions import (
 )
 from tqdm import tqdm
 
-from scratchlm.book.pages import (
+from scratchlm.book.contents import (
     Page,
     book_pages,
     code_cells,

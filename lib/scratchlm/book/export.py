@@ -17,10 +17,7 @@ import nbformat
 from jupyter_cache import get_cache
 
 from scratchlm.book.citations import Citations
-from scratchlm.book.directives import caption
-from scratchlm.book.inline import Context
-from scratchlm.book.labels import Label, PageLabels
-from scratchlm.book.pages import (
+from scratchlm.book.contents import (
     Page,
     book_pages,
     is_notebook,
@@ -28,6 +25,9 @@ from scratchlm.book.pages import (
     read_notebook,
     sphinx_config,
 )
+from scratchlm.book.directives import caption
+from scratchlm.book.inline import Context
+from scratchlm.book.labels import Label, PageLabels
 from scratchlm.book.plain import PlainMarkdown
 from scratchlm.book.stages import write_atomically
 

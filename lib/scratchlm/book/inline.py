@@ -15,8 +15,8 @@ from typing import Any
 from myst_nb.core.variables import format_plain_text
 
 from scratchlm.book.citations import Citations
+from scratchlm.book.contents import Page
 from scratchlm.book.labels import Label
-from scratchlm.book.pages import Page
 
 INLINE = re.compile(
     r"""

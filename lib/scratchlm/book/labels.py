@@ -13,8 +13,8 @@ from typing import Any
 from markdown_it.token import Token
 from myst_parser.config.main import MdParserConfig
 
+from scratchlm.book.contents import Page
 from scratchlm.book.myst import Directive, block_tokens, directive_of
-from scratchlm.book.pages import Page
 
 NAMES = {
     "figure": "Figure",
