@@ -78,7 +78,7 @@ def load(cls: type[Vocabulary], folder: Path) -> Vocabulary:
         what = f"lacks {error}" if isinstance(error, KeyError) else error
         raise ValueError(
             f"{path} is not a byte-level BPE tokenizer that this package can "
-            f"load: {what}"
+            f"load: {what}; use the tokenizers library for it"
         ) from error
 
 
@@ -142,7 +142,9 @@ def _added(name: str, i: int) -> dict[str, Any]:
 
 
 def _vocabulary(cls: type[Vocabulary], document: dict[str, Any]) -> Vocabulary:
-    model = document["model"]
+    model, rule = document["model"], document["pre_tokenizer"]
+    if not isinstance(rule, dict):
+        raise ValueError("its pre_tokenizer does not cut text into pieces")
     if model.get("type", "BPE") != "BPE":
         raise ValueError(f"its model is {model['type']!r}, not 'BPE'")
     for key in (
@@ -168,7 +170,7 @@ def _vocabulary(cls: type[Vocabulary], document: dict[str, Any]) -> Vocabulary:
         if name not in special
     }
     return cls(
-        pattern=_pattern(document["pre_tokenizer"]),
+        pattern=_pattern(rule),
         vocab=vocab,
         merges=tuple(map(_merge, model["merges"])),
         special_tokens=special,
