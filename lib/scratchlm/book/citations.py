@@ -9,12 +9,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pybtex.database import (  # type: ignore[import-untyped]
+from pybtex.database import (
     Entry,
     parse_file,
 )
-from pybtex.plugin import find_plugin  # type: ignore[import-untyped]
-from pybtex.richtext import Text  # type: ignore[import-untyped]
+from pybtex.plugin import find_plugin
+from pybtex.richtext import Text
 
 SEVERAL = 3  # authors from which "et al." stands for the rest
 

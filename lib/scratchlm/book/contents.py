@@ -12,7 +12,7 @@ from typing import Any
 
 import nbformat
 import yaml
-from jupyter_book.config import (  # type: ignore[import-untyped]
+from jupyter_book.config import (
     get_final_config,
 )
 from myst_nb.core.read import (

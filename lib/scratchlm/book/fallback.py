@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
+from fontTools.ttLib import TTFont
 
 # Faces in the order of \bytes@enter's arguments. The bold cuts cover what the
 # regular ones do; only the italic mono covers less.

@@ -15,7 +15,7 @@ from sphinx_exercise.nodes import (
     exercise_node,
     solution_node,
 )
-from sphinx_proof.nodes import (  # type: ignore[import-untyped]
+from sphinx_proof.nodes import (
     proof_node,
 )
 

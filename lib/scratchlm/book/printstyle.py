@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from pygments.style import Style  # type: ignore[import-untyped]
-from pygments.token import (  # type: ignore[import-untyped]
+from pygments.style import Style
+from pygments.token import (
     Comment,
     Generic,
     Keyword,

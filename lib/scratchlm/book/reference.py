@@ -23,7 +23,7 @@ def link_chapter(docstring: str) -> str:
     return CHAPTER.sub(r"*Chapter:* :doc:`/\1`.", docstring)
 
 
-def _process(
+def _process(  # noqa: PLR0913, PLR0917
     app: Sphinx,
     what: str,
     name: str,
