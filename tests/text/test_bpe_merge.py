@@ -25,8 +25,8 @@ TOKENIZER = BPETokenizer.train(
 def test_long_way_equals_short_way(symbols):
     """A dead symbol merged again, or a neighbour lost from the list."""
     rules = TOKENIZER.rules
-    short = merge_piece(symbols, rules.ranks, rules.merges)
-    assert merge_long_piece(symbols, rules.ranks, rules.merges) == short
+    short = merge_piece(symbols, rules.ranks, rules.products)
+    assert merge_long_piece(symbols, rules.ranks, rules.products) == short
 
 
 class Counting(dict):
@@ -52,7 +52,7 @@ def test_a_long_piece_is_not_quadratic():
     rules = TOKENIZER.rules
     ranks = Counting(rules.ranks)
     piece = "".join(random.Random(0).choices("abc", k=20_000))
-    merge_piece(piece, ranks, rules.merges)
+    merge_piece(piece, ranks, rules.products)
     assert Counting.lookups < 10 * len(piece)
 
 

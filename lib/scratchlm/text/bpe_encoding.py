@@ -14,7 +14,7 @@ from scratchlm.text.streaming import well_formed
 
 # Entries of one cache, and the longest text worth one: together they bound
 # the memory (about 60 MB, measured here by benchmarks/text.py).
-LIMIT = 400_000
+LIMIT = 500_000
 LONGEST = 64
 
 
@@ -57,7 +57,6 @@ class TextMerger:
 
     def __init__(self, pattern: Pattern, rules: MergeRules):
         self.pattern = pattern
-        self.rules = rules
         self.pieces = Remembered(lambda piece: rules.apply(piece.encode()))
         self.chunks = Remembered(self._merge_chunk)
 

@@ -58,21 +58,16 @@ SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 #    ends where S meets space.
 # 3. cl100k and o200k: space after S can belong to the same piece only up to
 #    the last line end of the run. o200k lets "/" follow those line ends.
-# 4. An ASCII letter ends a piece before any ASCII sign but the apostrophe
-#    of a contraction. Beyond ASCII a letter or a mark might go on.
-# 5. No pattern looks back, and `\s+(?!\S)` and `\s++$` look ahead no farther
+# 4. No pattern looks back, and `\s+(?!\S)` and `\s++$` look ahead no farther
 #    than the character after the run. A chunk alone falls into the pieces
 #    into which it falls in its text, if it ends in a whole run, in a line end
 #    or in a run that has lost its last character.
-_SIGN = r"!-@\[-`{-~"  # ASCII without letters and space
-_WORD = rf"[{_SIGN}]*[A-Za-z]++(?!['\x80-\U0010ffff])"
 _RUN = f"[{SPACE}]+(?![^{SPACE}])|[{SPACE}]"
-_GPT2_CHUNKS = f" ?{_WORD}| ?[^{SPACE}]+|{_RUN}"
+_GPT2_CHUNKS = f" ?[^{SPACE}]+|{_RUN}"
 _INLINE = f"(?![\r\n])[{SPACE}]"
 _TO_LINE_END = rf"[{SPACE}]+\Z|[{SPACE}]*[\r\n]"
 _LINED_CHUNKS = (
-    rf"(?:{_INLINE})?{_WORD}"
-    rf"|(?:{_INLINE})?[^{SPACE}]+(?:[\r\n]+/[^{SPACE}]*)*+(?:{_TO_LINE_END})?"
+    rf"(?:{_INLINE})?[^{SPACE}]+(?:[\r\n]+/[^{SPACE}]*)*+(?:{_TO_LINE_END})?"
     rf"|{_TO_LINE_END}|{_RUN}"
 )
 
