@@ -1,5 +1,7 @@
+import pytest
+
 from scratchlm.book import glue as module
-from scratchlm.book.glue import glue
+from scratchlm.book.glue import glue, table
 
 
 def test_every_value_is_glued_silently_under_its_dashed_name(monkeypatch):
@@ -13,3 +15,20 @@ def test_every_value_is_glued_silently_under_its_dashed_name(monkeypatch):
     monkeypatch.setattr(module, "glue_one", record)
     glue(vocab_size=512, ratio=1.5)
     assert seen == {"vocab-size": (512, False), "ratio": (1.5, False)}
+
+
+def test_a_table_lines_up_its_numbers():
+    """Numbers set flush left cannot be compared by eye."""
+    shown = table(["units", "tokens"], [["words", 12], ["bytes", "3,400"]])
+    assert shown.data.splitlines() == [
+        "| units | tokens |",
+        "| --- | ---: |",
+        "| words | 12 |",
+        "| bytes | 3,400 |",
+    ]
+
+
+def test_a_ragged_row_is_refused():
+    """Markdown drops the cells that have no column, without a word."""
+    with pytest.raises(ValueError, match="one cell for each column"):
+        table(["a", "b"], [["1", "2", "3"]])

@@ -1,5 +1,8 @@
-"""Put computed values where the prose can quote them."""
+"""Put computed values where a page can show them."""
 
+from collections.abc import Iterable, Sequence
+
+from IPython.display import Markdown
 from myst_nb import glue as glue_one
 
 
@@ -16,3 +19,26 @@ def glue(**values: object) -> None:
     """
     for name, value in values.items():
         glue_one(name.replace("_", "-"), value, display=False)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Markdown:
+    """Show rows as a table, the first column left, the others right.
+
+    Chapter: book/notation.md.
+
+    Args:
+        header: the name of each column.
+        rows: what stands in them, formatted already where that matters.
+
+    Raises:
+        ValueError: a row has another number of cells than the header.
+    """
+    lines = [list(header), ["---"] + ["---:"] * (len(header) - 1)]
+    for row in rows:
+        if len(row) != len(header):
+            raise ValueError(
+                f"the row {list(row)} has {len(row)} cells under "
+                f"{len(header)} columns; give one cell for each column"
+            )
+        lines.append([str(cell) for cell in row])
+    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
