@@ -1,0 +1,36 @@
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_package_in_ten_lines_runs(tmp_path, monkeypatch, capsys):
+    """The first code that a visitor copies fails."""
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("line| ")
+    assert (tmp_path / "tokenizer" / "tokenizer.json").is_file()
+
+
+@pytest.mark.parametrize(
+    "path",
+    re.findall(
+        r"`((?:book|lib|tests)/[\w/.]+)`|"
+        r"\]\((book/[\w/.]+)\)",
+        README,
+    ),
+)
+def test_every_path_exists(path):
+    """A file that moved, or a picture that nobody sees."""
+    assert (ROOT / max(path)).exists()
+
+
+def test_every_make_target_exists():
+    """A command of the front page that make does not know."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in set(re.findall(r"`?make (\w+)", README)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
