@@ -27,7 +27,7 @@ def test_tokenizer_keeps_its_caches_bounded():
     """A limit that the tokenizer does not pass on."""
     tokenizer = BPETokenizer.train(["a b c"], 256)
     assert tokenizer._text.chunks.limit == LIMIT
-    assert tokenizer._text.pieces.limit == LIMIT
+    assert tokenizer._text.pieces.limit == LIMIT // 4
     tokenizer._text.chunks.limit = tokenizer._text.pieces.limit = 50
     text = " ".join(map(str, range(1000)))
     assert tokenizer.decode(tokenizer.encode(text)) == text

@@ -12,9 +12,9 @@ from scratchlm.text.bpe_merge import MergeRules
 from scratchlm.text.pretokenize import Pattern
 from scratchlm.text.streaming import well_formed
 
-# Entries of one cache, and the longest text worth one: together they bound
-# the memory (about 60 MB, measured here by benchmarks/text.py).
-LIMIT = 500_000
+# Chunks kept, and the longest text worth keeping: together they bound the
+# memory. benchmarks/text.py measures about 200 bytes for each.
+LIMIT = 700_000
 LONGEST = 64
 
 
@@ -57,7 +57,9 @@ class TextMerger:
 
     def __init__(self, pattern: Pattern, rules: MergeRules):
         self.pattern = pattern
-        self.pieces = Remembered(lambda piece: rules.apply(piece.encode()))
+        self.pieces = Remembered(
+            lambda piece: rules.apply(piece.encode()), LIMIT // 4
+        )
         self.chunks = Remembered(self._merge_chunk)
 
     def merge(self, text: str) -> str:

@@ -64,10 +64,10 @@ SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 #    or in a run that has lost its last character.
 _RUN = f"[{SPACE}]+(?![^{SPACE}])|[{SPACE}]"
 _GPT2_CHUNKS = f" ?[^{SPACE}]+|{_RUN}"
-_INLINE = f"(?![\r\n])[{SPACE}]"
+_INLINE = SPACE.replace("\t-\r", "\t\v\f")
 _TO_LINE_END = rf"[{SPACE}]+\Z|[{SPACE}]*[\r\n]"
 _LINED_CHUNKS = (
-    rf"(?:{_INLINE})?[^{SPACE}]+(?:[\r\n]+/[^{SPACE}]*)*+(?:{_TO_LINE_END})?"
+    rf"[{_INLINE}]?[^{SPACE}]+(?:[\r\n]+/[^{SPACE}]*)*+(?:{_TO_LINE_END})?"
     rf"|{_TO_LINE_END}|{_RUN}"
 )
 
