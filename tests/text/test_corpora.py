@@ -28,3 +28,14 @@ def test_source_is_the_library_alone():
     assert not any("class TestCase" in text[:10] for text in source)
     assert any("def nsmallest(" in text for text in source)
     assert sum(map(len, python_docs())) > 200_000
+
+
+def test_files_that_are_not_utf8_are_left_out(tmp_path, monkeypatch):
+    """One old file in Latin-1, and no corpus."""
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "b.py").write_text("skipped")
+    (tmp_path / "a.py").write_bytes(b"caf\xe9")
+    (tmp_path / "b.py").write_text("")
+    (tmp_path / "c.py").write_text("kept")
+    monkeypatch.setattr("sysconfig.get_paths", lambda: {"stdlib": tmp_path})
+    assert list(python_source()) == ["kept"]

@@ -116,3 +116,11 @@ def test_forged_special_token_over_a_cut():
     stream = TOKENIZERS["gpt2"].encode_iterable(["x<|endof", "text|>"])
     with pytest.raises(ValueError, match="special token"):
         list(stream)
+
+
+def test_stream_that_ends_in_half_a_pair():
+    """The last half of a character, held back for ever."""
+    tokenizer = TOKENIZERS["gpt2"]
+    ids = list(tokenizer.encode_iterable(["a\ud83d"]))
+    assert ids == tokenizer.encode("a\ud83d")
+    assert tokenizer.decode(ids) == "a\ufffd"
