@@ -8,6 +8,7 @@ from textwrap import dedent
 import nbformat
 import pytest
 from myst_parser.config.main import MdParserConfig
+from sphinx.config import Config
 
 from scratchlm.book.citations import Citations
 from scratchlm.book.contents import Page
@@ -143,6 +144,14 @@ def write_tiny_book(root: Path) -> TinyBook:
     book.chapter("text/one", ONE)
     book.chapter("text/two", TWO)
     return book
+
+
+@pytest.fixture(autouse=True)
+def _own_source_suffixes():
+    """Sphinx lets each application write into one shared default, so the
+    parser of one test's book would be asked for in the next test's."""
+    Config.config_values["source_suffix"].default.clear()
+    Config.config_values["source_suffix"].default[".rst"] = "restructuredtext"
 
 
 @pytest.fixture

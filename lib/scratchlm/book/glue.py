@@ -41,4 +41,5 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Markdown:
                 f"{len(header)} columns; give one cell for each column"
             )
         lines.append([str(cell) for cell in row])
-    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return Markdown(text)  # type: ignore[no-untyped-call]

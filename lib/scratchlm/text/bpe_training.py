@@ -36,16 +36,7 @@ def train(  # noqa: PLR0913
 
     Chapter: book/text/tokenizer.md.
     """
-    SpecialTokens.following(special_tokens, 256)  # raises on bad ones
-    n_merges = vocab_size - 256 - len(special_tokens)
-    if n_merges < 0:
-        raise ValueError(
-            f"vocab_size is {vocab_size}, but the 256 bytes and "
-            f"{len(special_tokens)} special tokens are "
-            f"{256 + len(special_tokens)}; give at least as many"
-        )
-    if isinstance(texts, str):
-        raise ValueError("texts is one string; give a list of texts, [text]")
+    n_merges = _room_for_merges(texts, vocab_size, special_tokens)
     counts = count_pieces(texts, pattern, workers=workers)
     if not counts:
         raise ValueError("there is no text to train on: every text is empty")
@@ -67,6 +58,22 @@ def train(  # noqa: PLR0913
         special_tokens=special.ids,
         whole_pieces=True,
     )
+
+
+def _room_for_merges(
+    texts: Iterable[str], vocab_size: int, special_tokens: Sequence[str]
+) -> int:
+    SpecialTokens.following(special_tokens, 256)  # raises on bad ones
+    n_merges = vocab_size - 256 - len(special_tokens)
+    if n_merges < 0:
+        raise ValueError(
+            f"vocab_size is {vocab_size}, but the 256 bytes and "
+            f"{len(special_tokens)} special tokens are "
+            f"{256 + len(special_tokens)}; give at least as many"
+        )
+    if isinstance(texts, str):
+        raise ValueError("texts is one string; give a list of texts, [text]")
+    return n_merges
 
 
 def count_pieces(

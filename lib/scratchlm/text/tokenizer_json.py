@@ -91,7 +91,6 @@ def _document(state: BPEVocabulary) -> dict[str, Any]:
         "trim_offsets": True,
         "use_regex": False,
     }
-    merges = [[to_printable(a), to_printable(b)] for a, b in state.merges]
     return {
         "version": "1.0",
         "truncation": None,
@@ -114,18 +113,24 @@ def _document(state: BPEVocabulary) -> dict[str, Any]:
         },
         "post_processor": None,
         "decoder": byte_level,
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": state.whole_pieces,
-            "vocab": {to_printable(t): i for t, i in state.vocab.items()},
-            "merges": merges,
-        },
+        "model": _model(state),
+    }
+
+
+def _model(state: BPEVocabulary) -> dict[str, Any]:
+    return {
+        "type": "BPE",
+        "dropout": None,
+        "unk_token": None,
+        "continuing_subword_prefix": None,
+        "end_of_word_suffix": None,
+        "fuse_unk": False,
+        "byte_fallback": False,
+        "ignore_merges": state.whole_pieces,
+        "vocab": {to_printable(t): i for t, i in state.vocab.items()},
+        "merges": [
+            [to_printable(a), to_printable(b)] for a, b in state.merges
+        ],
     }
 
 

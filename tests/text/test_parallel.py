@@ -1,0 +1,61 @@
+import os
+
+import pytest
+
+from scratchlm.text import parallel
+from scratchlm.text.parallel import batches, n_workers, ordered_map
+
+
+def square(number):
+    return number * number, os.getpid()
+
+
+def test_results_come_in_the_order_of_the_items():
+    """Results in the order in which the processes finish."""
+    results = list(ordered_map(square, range(40), workers=2))
+    assert [value for value, _ in results] == [i * i for i in range(40)]
+    assert os.getpid() not in {process for _, process in results}
+
+
+def test_one_worker_stays_in_this_process():
+    """A process started for work that is done before it has started."""
+    ((_, process),) = ordered_map(square, [3], workers=1)
+    assert process == os.getpid()
+
+
+def test_items_are_read_as_the_work_proceeds():
+    """A corpus larger than memory, read to its end before the first result."""
+    taken = []
+
+    def items():
+        for i in range(1_000):
+            taken.append(i)
+            yield i
+
+    stream = ordered_map(square, items(), workers=2)
+    next(stream)
+    assert len(taken) < 10
+    stream.close()
+
+
+def test_an_error_in_a_worker_reaches_the_caller():
+    """A batch that failed and is missing from the result, silently."""
+    with pytest.raises(TypeError, match="NoneType"):
+        list(ordered_map(square, [1, None, 2], workers=2))
+
+
+def test_batches_hold_every_text_once(monkeypatch):
+    """A last batch, shorter than the others, that is never sent."""
+    monkeypatch.setattr(parallel, "BATCH", 10)
+    texts = ["a" * i for i in range(9)]
+    grouped = list(batches(texts))
+    assert [text for batch in grouped for text in batch] == texts
+    assert all(sum(map(len, batch)) >= 10 for batch in grouped[:-1])
+
+
+def test_number_of_workers():
+    """Zero workers: a pool that raises from its depths."""
+    assert n_workers(3) == 3
+    assert n_workers(None) >= 1
+    with pytest.raises(ValueError, match="workers is 0; give 1 or more"):
+        n_workers(0)
