@@ -16,6 +16,7 @@ from jaxtyping import Integer, UInt
 from scratchlm.text import bpe_training, published, tokenizer_json
 from scratchlm.text.bpe_encoding import TextMerger
 from scratchlm.text.bpe_vocabulary import BPEVocabulary
+from scratchlm.text.exact_table import Numbers
 from scratchlm.text.parallel import batches, n_workers, ordered_map
 from scratchlm.text.streaming import segments, whole_characters
 
@@ -109,11 +110,13 @@ class BPETokenizer(BPEVocabulary):
         Raises:
             ValueError: the text holds a special token that is not allowed.
         """
-        return _ids(self._encode(text, allowed_special))
+        ids: list[int] = self._encode(text, allowed_special).tolist()
+        return ids
 
     def encode_ordinary(self, text: str) -> list[int]:
         """Turn text into ids; special tokens in it are plain text."""
-        return _ids(self._text.merge(text))
+        ids: list[int] = self._text.ids(text).tolist()
+        return ids
 
     def encode_array(
         self, text: str, *, allowed_special: str | Collection[str] = ()
@@ -128,7 +131,7 @@ class BPETokenizer(BPEVocabulary):
             T ids.
         """
         dtype = np.min_scalar_type(self.vocab_size - 1)
-        return _packed(self._encode(text, allowed_special)).astype(dtype)
+        return self._encode(text, allowed_special).astype(dtype)
 
     def encode_batch(
         self,
@@ -150,7 +153,7 @@ class BPETokenizer(BPEVocabulary):
             workers = 1
         encode = partial(self._encode_all, allowed_special)
         encoded = ordered_map(encode, batches(texts), n_workers(workers))
-        return [_ids(tokens) for batch in encoded for tokens in batch]
+        return [ids.tolist() for batch in encoded for ids in batch]
 
     def encode_iterable(
         self,
@@ -173,7 +176,7 @@ class BPETokenizer(BPEVocabulary):
         allowed = self.special.allow(allowed_special)
         text = self.special.watch(whole_characters(chunks), allowed)
         for part, name in segments(text, self.cutter, self.special, allowed):
-            yield from _ids(self._text.merge(part))
+            yield from self._text.ids(part).tolist()
             if name:
                 yield self.special_tokens[name]
 
@@ -262,34 +265,24 @@ class BPETokenizer(BPEVocabulary):
 
     def _encode(
         self, text: str, allowed_special: str | Collection[str]
-    ) -> str:
-        """What :meth:`encode` gives, one character per token."""
+    ) -> Numbers:
+        """What :meth:`encode` gives, as an array."""
         allowed = self.special.allow(allowed_special)
         self.special.refuse(text, allowed)
         if not allowed:
-            return self._text.merge(text)
-        tokens = []
+            return self._text.ids(text)
+        parts = []
         for part, name in self.special.cut(text, allowed):
-            tokens.append(self._text.merge(part))
+            parts.append(self._text.ids(part))
             if name:
-                tokens.append(chr(self.special_tokens[name]))
-        return "".join(tokens)
+                parts.append(np.array([self.special_tokens[name]]))
+        return np.concatenate(parts)
 
     def _encode_all(
         self, allowed_special: str | Collection[str], texts: list[str]
-    ) -> list[str]:
+    ) -> list[Numbers]:
         return [self._encode(text, allowed_special) for text in texts]
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {f.name: getattr(self, f.name) for f in fields(self)}
         return partial(type(self), **state), ()  # without what is cached
-
-
-def _packed(tokens: str) -> UInt[np.ndarray, "T"]:
-    """One id for each character, as numpy sees the string's UTF-32."""
-    return np.frombuffer(tokens.encode("utf-32-le", "surrogatepass"), "<u4")
-
-
-def _ids(tokens: str) -> list[int]:
-    ids: list[int] = _packed(tokens).tolist()
-    return ids

@@ -7,15 +7,23 @@ answers for it in one step of C, and Python runs only for what is new.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 
+from scratchlm.text.array_encoding import BlockEncoder
+from scratchlm.text.array_merging import token_ids
 from scratchlm.text.bpe_merge import MergeRules
-from scratchlm.text.pretokenize import Pattern
+from scratchlm.text.exact_table import Numbers
+from scratchlm.text.pretokenize import PATTERNS, Pattern
 from scratchlm.text.streaming import well_formed
 
 # Chunks kept, and the longest text worth keeping: together they bound the
 # memory. benchmarks/text.py measures about 200 bytes for each.
-LIMIT = 700_000
+LIMIT = 200_000
 LONGEST = 64
+
+# Characters from which arrays win (measured here: on text of which one chunk
+# in eight is new).
+LONG_TEXT = 1 << 14
 
 
 class Remembered(dict[str, str]):
@@ -57,10 +65,21 @@ class TextMerger:
 
     def __init__(self, pattern: Pattern, rules: MergeRules):
         self.pattern = pattern
+        self.rules = rules
         self.pieces = Remembered(
             lambda piece: rules.apply(piece.encode()), LIMIT // 4
         )
         self.chunks = Remembered(self._merge_chunk)
+
+    def ids(self, text: str) -> Numbers:
+        """The ids of a text, through arrays where it is long."""
+        if len(text) < LONG_TEXT or self.pattern != PATTERNS["gpt2"]:
+            return token_ids(self.merge(text))
+        return self._blocks.encode(text)
+
+    @cached_property
+    def _blocks(self) -> BlockEncoder:
+        return BlockEncoder(self.rules)
 
     def merge(self, text: str) -> str:
         """The tokens of a text, one character ``chr(id)`` per token."""

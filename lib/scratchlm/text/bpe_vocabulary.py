@@ -70,7 +70,7 @@ class BPEVocabulary:
 
     @property
     def vocab_size(self) -> int:
-        """One more than the highest id: the rows of an embedding."""
+        """The rows of an embedding, one more than the highest id."""
         return max(self.bytes_of) + 1
 
     @cached_property

@@ -1,0 +1,191 @@
+"""Text to tokens, a block at a time. Chapter: book/text/tokenizer.md.
+
+A short piece is a number: its bytes fill two machine words. Arrays of numbers
+can be looked up, and what is new can be merged, without a step of Python for
+each piece.
+"""
+
+import numpy as np
+
+from scratchlm.text.array_cutting import cut_gpt2
+from scratchlm.text.array_merging import ArrayMerger, token_ids
+from scratchlm.text.bpe_merge import MergeRules
+from scratchlm.text.exact_table import ExactTable, Numbers, Words
+from scratchlm.text.streaming import SAFE_CUT, WINDOW, well_formed
+
+BLOCK = 1 << 18  # characters, so that the arrays of a block stay in the cache
+LIMIT = 500_000  # pieces remembered
+SHORT = 15  # bytes in two words, less the one that holds the length
+LONG = 64  # bytes; a longer piece is merged alone
+
+_MASKS = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)
+
+
+class BlockEncoder:
+    """Encodes long texts. Chapter: book/text/tokenizer.md.
+
+    Args:
+        rules: the merges, as they apply to one piece of GPT-2's pattern.
+    """
+
+    def __init__(self, rules: MergeRules):
+        self.rules = rules
+        self.merger = ArrayMerger(rules)
+        self._forget()
+
+    def encode(self, text: str) -> Numbers:
+        """The ids of a text. A lone surrogate is encoded as U+FFFD."""
+        text = well_formed(text)
+        done, ids = 0, [np.zeros(0, np.int64)]
+        while done < len(text):
+            block = _next_block(text, done)
+            ids.append(self._encode_block(block))
+            done += len(block)
+        return np.concatenate(ids)
+
+    def _encode_block(self, text: str) -> Numbers:
+        if max(self.known.n_pieces, self.known.n_tokens // 8) > LIMIT:
+            self._forget()
+        data = text.encode() + bytes(16)
+        starts = cut_gpt2(text)
+        lengths = np.diff(starts)
+        low, high = as_words(data, starts[:-1], lengths)
+        pieces = self.known.short.find(low, high)
+        missing = np.flatnonzero(pieces < 0)
+        new = missing[lengths[missing] <= SHORT]
+        self._learn(low[new], high[new])
+        pieces[new] = self.known.short.find(low[new], high[new])
+        long = missing[lengths[missing] > SHORT]
+        spans = zip(
+            starts[long].tolist(), starts[long + 1].tolist(), strict=True
+        )
+        pieces[long] = self._look_up([data[i:j] for i, j in spans])
+        return self.known.spell(pieces)
+
+    def _learn(self, low: Words, high: Words) -> None:
+        """Merge short pieces that are new."""
+        if not len(low):
+            return
+        order = np.lexsort((low, high))
+        low, high = low[order], high[order]
+        first = np.ones(len(low), bool)
+        first[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
+        low, high = low[first], high[first]
+        letters = np.stack([low, high], axis=1).astype("<u8").view(np.uint8)
+        lengths = letters[:, SHORT].astype(np.int64)
+        numbers = self.known.add(*self.merger.merge(letters, lengths))
+        self.known.short.add(low, high, numbers)
+
+    def _look_up(self, pieces: list[bytes]) -> list[int]:
+        """The numbers of long pieces, for which a dictionary serves."""
+        known = self.known.long
+        new = [p for p in set(pieces).difference(known) if len(p) <= LONG]
+        if new:
+            padded = b"".join(piece.ljust(LONG) for piece in new)
+            letters = np.frombuffer(padded, np.uint8).reshape(-1, LONG)
+            merged = self.merger.merge(letters, np.array([*map(len, new)]))
+            numbers = self.known.add(*merged).tolist()
+            known.update(zip(new, numbers, strict=True))
+        return [
+            known[piece] if piece in known else self._alone(piece)
+            for piece in pieces
+        ]
+
+    def _alone(self, piece: bytes) -> int:
+        tokens = token_ids(self.rules.apply(piece))
+        return int(self.known.add(tokens, np.array([len(tokens)]))[0])
+
+    def _forget(self) -> None:
+        """Start over with the pieces that are tokens."""
+        self.known = KnownPieces()
+        whole = [piece for piece in self.rules.whole if len(piece) <= LONG]
+        if not whole:
+            return
+        lengths = np.array([*map(len, whole)])
+        ids = token_ids("".join(map(self.rules.whole.__getitem__, whole)))
+        numbers = self.known.add(ids, np.ones_like(lengths))
+        starts = lengths.cumsum() - lengths
+        low, high = as_words(b"".join(whole) + bytes(16), starts, lengths)
+        short = lengths <= SHORT
+        self.known.short.add(low[short], high[short], numbers[short])
+        self.known.long.update(zip(whole, numbers.tolist(), strict=True))
+
+
+class KnownPieces:
+    """Pieces by number, and the tokens of each.
+
+    Chapter: book/text/tokenizer.md.
+    """
+
+    def __init__(self) -> None:
+        self.short = ExactTable()
+        self.long: dict[bytes, int] = {}
+        self.n_pieces = self.n_tokens = 0
+        self.tokens = np.zeros(1 << 12, np.int64)
+        self.begins = np.zeros(1 << 12, np.int64)
+        self.counts = np.zeros(1 << 12, np.int64)
+
+    def add(self, tokens: Numbers, counts: Numbers) -> Numbers:
+        """Keep the tokens of more pieces, and return the pieces' numbers."""
+        first, size = self.n_pieces, self.n_tokens
+        self.n_pieces += len(counts)
+        self.n_tokens += len(tokens)
+        self.tokens = _with_room(self.tokens, self.n_tokens)
+        self.begins = _with_room(self.begins, self.n_pieces)
+        self.counts = _with_room(self.counts, self.n_pieces)
+        self.tokens[size : self.n_tokens] = tokens
+        begins = size + counts.cumsum() - counts
+        self.begins[first : self.n_pieces] = begins
+        self.counts[first : self.n_pieces] = counts
+        return np.arange(first, self.n_pieces)
+
+    def spell(self, pieces: Numbers) -> Numbers:
+        """The tokens of pieces, given by their numbers, in a row."""
+        counts = self.counts.take(pieces)
+        shift = self.begins.take(pieces)
+        shift += counts
+        shift -= counts.cumsum()
+        at = shift.repeat(counts)
+        at += np.arange(len(at))
+        return self.tokens.take(at)
+
+
+def as_words(
+    data: bytes, starts: Numbers, lengths: Numbers
+) -> tuple[Words, Words]:
+    """The bytes of each piece in two words, its length in the last byte.
+
+    Chapter: book/text/tokenizer.md.
+
+    Args:
+        data: the text in UTF-8, and 16 bytes more.
+        starts: where each piece begins.
+        lengths: bytes of each piece; one that is too long gets the length
+            255, which no short piece has.
+    """
+    every = np.ndarray(len(data) - 7, "<u8", data, strides=(1,))
+    low = every[starts] & _MASKS.take(np.minimum(lengths, 8))
+    high = every[starts + 8] & _MASKS.take((lengths - 8).clip(0, 7))
+    size = np.where(lengths > SHORT, 255, lengths).astype(np.uint64)
+    high |= size << np.uint64(8 * (SHORT - 8))
+    return low, high
+
+
+def _next_block(text: str, done: int) -> str:
+    """Text up to a place where cutting changes no piece."""
+    size = BLOCK
+    while done + size < len(text):
+        part = text[done : done + size]
+        cuts = list(SAFE_CUT.finditer(part, max(0, size - WINDOW)))
+        if cuts:
+            return part[: cuts[-1].start()]
+        size *= 2
+    return text[done:]
+
+
+def _with_room(array: Numbers, size: int) -> Numbers:
+    if size <= len(array):
+        return array
+    grown = np.zeros(2 * size, array.dtype)
+    grown[: len(array)] = array
+    return grown

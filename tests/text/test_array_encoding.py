@@ -1,0 +1,100 @@
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scratchlm.text import array_encoding
+from scratchlm.text.array_encoding import BlockEncoder, as_words
+from scratchlm.text.bpe import BPETokenizer
+from scratchlm.text.bpe_encoding import LONG_TEXT
+from scratchlm.text.corpora import python_docs
+
+DOCS = list(python_docs())
+TOKENIZER = BPETokenizer.train(DOCS, 2_000)
+ENCODER = BlockEncoder(TOKENIZER.rules)
+PIECES = [
+    "the ",
+    "internationalization",
+    "x" * 70,
+    "'s",
+    "\n   ",
+    "日本語",
+    "🙂",
+    "\x00",
+    "a",
+    "aaaaaaaaaaaaaaa",
+    "\ud800",
+    "0" * 15,
+]
+
+
+def slow(text):
+    return list(map(ord, TOKENIZER._text.merge(text)))
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=20), max_size=40))
+def test_equals_the_way_of_short_texts(parts):
+    """Pieces of 15, 16 or 65 bytes, of zero bytes, of half a character."""
+    text = "".join(parts)
+    assert ENCODER.encode(text).tolist() == slow(text)
+
+
+def test_equals_on_real_text_from_an_empty_memory_and_a_full_one():
+    """A piece that was learnt in one block and is wrong in the next."""
+    text = "\n".join(DOCS)
+    encoder = BlockEncoder(TOKENIZER.rules)
+    expected = slow(text)
+    assert encoder.encode(text).tolist() == expected
+    assert encoder.encode(text).tolist() == expected
+    assert TOKENIZER.encode_ordinary(text) == expected
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 60), st.integers(0, 2**32))
+def test_blocks_change_nothing(size, seed):
+    """A block that ends inside a piece, or in a run of space."""
+    text = "".join(random.Random(seed).choices(PIECES + [" "] * 5, k=60))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(array_encoding, "BLOCK", size)
+        patch.setattr(array_encoding, "WINDOW", 10)
+        assert ENCODER.encode(text).tolist() == slow(text)
+
+
+def test_what_is_remembered_is_bounded(monkeypatch):
+    """Memory that grows with the stream."""
+    monkeypatch.setattr(array_encoding, "LIMIT", 3_000)
+    encoder = BlockEncoder(TOKENIZER.rules)
+    for i in range(20):
+        text = " ".join(f"{n:x}" for n in range(i * 400, i * 400 + 400))
+        assert encoder.encode(text).tolist() == slow(text)
+        assert encoder.known.n_pieces < 4_000
+
+
+def test_one_long_piece_many_times_is_bounded_too(monkeypatch):
+    """A limit on pieces alone lets a few of a megabyte each fill memory."""
+    monkeypatch.setattr(array_encoding, "LIMIT", 3_000)
+    encoder = BlockEncoder(TOKENIZER.rules)
+    for _ in range(20):
+        encoder.encode("q" * 10_000)
+    assert encoder.known.n_tokens < 60_000
+
+
+def test_every_piece_of_up_to_fifteen_bytes_has_its_own_words():
+    """Two pieces with one key: a wrong token, and nobody would know."""
+    rng = random.Random(0)
+    some = {rng.randbytes(rng.randrange(1, 16)) for _ in range(2_000)}
+    some |= {bytes(n) for n in range(1, 16)} | {b"a\x00", b"a", b"\x00a"}
+    pieces = sorted(some)
+    lengths = np.array([*map(len, pieces)])
+    starts = lengths.cumsum() - lengths
+    low, high = as_words(b"".join(pieces) + bytes(16), starts, lengths)
+    assert len({*zip(low.tolist(), high.tolist(), strict=True)}) == len(some)
+
+
+def test_the_two_ways_agree_where_they_meet():
+    """A text that grows by a character and is encoded otherwise."""
+    text = "\n".join(DOCS)[: LONG_TEXT + 50]
+    for size in range(LONG_TEXT - 3, LONG_TEXT + 3):
+        assert TOKENIZER.encode_ordinary(text[:size]) == slow(text[:size])
