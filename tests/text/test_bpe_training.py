@@ -1,5 +1,6 @@
 """Training: fast equals naive, and bad input is named."""
 
+import gc
 import random
 from collections import Counter
 from itertools import pairwise
@@ -151,3 +152,13 @@ def test_bad_input_is_named(texts, size, options, message):
     """A KeyError from the depths, or a vocabulary that is not as asked."""
     with pytest.raises(ValueError, match=message):
         BPETokenizer.train(texts, size, **options)
+
+
+def test_the_collector_runs_again_after_training():
+    """A process that trained once, and never frees a cycle again; or one
+    that had its collector off on purpose, and finds it on."""
+    for was_on in (True, False):
+        (gc.enable if was_on else gc.disable)()
+        learn_merges({"abc": 2}, 1)
+        assert gc.isenabled() is was_on
+    gc.enable()

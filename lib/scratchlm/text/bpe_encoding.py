@@ -18,7 +18,7 @@ from scratchlm.text.streaming import well_formed
 
 # Chunks kept, and the longest text worth keeping: together they bound the
 # memory. benchmarks/text.py measures about 200 bytes for each.
-LIMIT = 200_000
+LIMIT = 700_000
 LONGEST = 64
 
 # Characters from which arrays win (measured here: on text of which one chunk

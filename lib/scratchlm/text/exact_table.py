@@ -10,6 +10,7 @@ from jaxtyping import Bool, Int, UInt64
 
 Words: TypeAlias = UInt64[np.ndarray, "_"]
 Numbers: TypeAlias = Int[np.ndarray, "_"]
+Flags: TypeAlias = Bool[np.ndarray, "_"]
 
 # Odd numbers without a pattern, which spread the keys over the slots (the
 # first is 2**64 over the golden ratio).
@@ -80,13 +81,11 @@ class ExactTable:
         mixed ^= mixed >> np.uint64(32)
         mixed += high
         mixed *= np.uint64(_MIX[1])
-        return (mixed >> self.shift).astype(np.int64)
+        return np.asarray(mixed >> self.shift, np.int64)
 
-    def _taken(
-        self, slots: Numbers, low: Words, high: Words
-    ) -> Bool[np.ndarray, "_"]:
+    def _taken(self, slots: Numbers, low: Words, high: Words) -> Flags:
         """Where a slot does not hold the key."""
         keys = self.keys.take(slots, axis=0)
-        wrong = keys[:, 0] != low
+        wrong: Flags = keys[:, 0] != low
         wrong |= keys[:, 1] != high
         return wrong
