@@ -18,6 +18,7 @@ SPINE = (
 )
 MAX_CELL = 25
 MEDIAN_CELL = 8
+MAX_OUTPUT = 40
 COLUMNS = 79
 FETCH = re.compile(
     r"^\s*[!%]\s*(pip|conda|apt|wget|curl)\b|urlretrieve|urlopen"
@@ -221,3 +222,24 @@ def test_missing_parts_and_tests_are_found(root):
     assert missing_tests(f"`{here}::{known}`", root) == []
     tags = ["nbval-check-output"]
     assert unstable_checks(page(code("glue(x=1)", tags=tags)))
+
+
+def lines_shown(output):
+    """How many lines of a page the text of an output takes."""
+    data = output.get("data", {})
+    if set(data) & {"image/svg+xml", "text/markdown", "text/html"}:
+        return 0
+    return str(output.get("text") or data.get("text/plain", "")).count("\n")
+
+
+def test_outputs_fit_a_page(root):
+    """A last line that was meant to work, not to show, and prints a list of
+    thousands of numbers over a hundred pages of the PDF."""
+    built = sorted((root / "_build" / "notebooks").rglob("*.ipynb"))
+    if not built:
+        pytest.skip("no notebooks in _build; run `make book` first")
+    for path in built:
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", ()):
+                shown = lines_shown(output)
+                assert shown <= MAX_OUTPUT, f"{path}: {shown}\n{cell.source}"
