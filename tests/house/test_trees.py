@@ -112,3 +112,14 @@ def test_a_module_without_test_or_chapter_is_found(bare_house):
     module = bare_house / "lib/scratchlm/text/bpe.py"
     module.write_text('"""Merge. Chapter: book/text/nowhere.md."""\n')
     assert "does not exist" in chapter_complaints(bare_house)[0]
+
+
+def test_the_reference_lists_every_module(root):
+    """A module that the page of all public names leaves out."""
+    listed = (root / "book" / "reference.md").read_text("utf-8")
+    parts = [p.parent for p in (root / "lib/scratchlm").glob("*/__init__.py")]
+    for part in parts:
+        if part.name != "book":
+            for module in part.glob("[a-z]*.py"):
+                name = f"scratchlm.{part.name}.{module.stem}"
+                assert f".. automodule:: {name}\n" in listed, name
