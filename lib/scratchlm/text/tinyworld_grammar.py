@@ -1,0 +1,240 @@
+"""Sentences with blanks, and who fills them. Chapter: book/text/corpora.md.
+
+A *line* is a set of sentences that say the same thing, its *forms*. A form
+holds blanks for *roles*, ``{A}`` and ``{A.his}``, and alternatives,
+``[walked|ran]``. Whoever tells a line chooses a form, one of each of its
+alternatives, and an entity for each role that is still free. Every choice
+shows in the sentence that makes it, so that the text gives them all back.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import TypeAlias
+
+from scratchlm.text.tinyworld_words import WORDS
+
+MAX_TEXTS = 4096  # of one form, all of which are kept in memory
+TOKENS = re.compile(r"\[[^\]]*\]|\{\w+(?:\.\w+)?\}|[^\[{]+")
+WORD_LIST = re.compile(r"<(\w+)>")
+STARTS = {"": " ", "^": "", "/": "\n", "//": "\n\n"}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A blank in a form. Chapter: book/text/corpora.md.
+
+    Args:
+        role: the role that fills it, as ``A``.
+        case: which of the entity's words stands here: ``his`` of ``A.his``.
+    """
+
+    role: str
+    case: str
+
+
+Part: TypeAlias = "str | Slot | tuple[tuple[Part, ...], ...]"
+Parts: TypeAlias = tuple[Part, ...]
+
+
+class Entity:
+    """A person, a place, a thing, a number. Chapter: book/text/corpora.md.
+
+    Args:
+        kind: what it is; only entities of one kind can be mistaken for one
+            another in a sentence that is well-formed but false.
+        words: its words by case, the plain name under the empty case.
+    """
+
+    def __init__(self, kind: str, /, **words: str):
+        self.kind = kind
+        self.words = {"": words.pop("name"), **words}
+        self.links: dict[str, Options] = {}
+        self._roles: dict[str, dict[str, str]] = {}
+
+    @property
+    def name(self) -> str:
+        """Its plain name."""
+        return self.words[""]
+
+    def in_role(self, role: str) -> dict[str, str]:
+        """What each blank of a role holds when this entity plays it."""
+        if role not in self._roles:
+            self._roles[role] = {
+                f"{role}.{case}" if case else role: word
+                for case, word in self.words.items()
+            }
+        return self._roles[role]
+
+    def __repr__(self) -> str:
+        return f"Entity({self.kind!r}, name={self.name!r})"
+
+
+class Options:
+    """Entities of which one is drawn uniformly. Chapter: book/text/corpora.md.
+
+    Args:
+        values: the entities, all of one kind and with distinct names.
+    """
+
+    def __init__(self, values: Sequence[Entity]):
+        if not values:
+            raise ValueError("there is nothing to choose from; give an entity")
+        self.values = tuple(values)
+        self.n = len(self.values)
+        self.kind = self.values[0].kind
+        self.log_prob = -math.log(self.n)
+
+    def of(self, roles: Mapping[str, Entity]) -> "Options":
+        """These, whoever plays the roles."""
+        return self
+
+    @cached_property
+    def allowed(self) -> frozenset[Entity]:
+        """The same entities, to ask whether one is among them."""
+        return frozenset(self.values)
+
+    @cached_property
+    def by_word(self) -> dict[str, dict[str, Entity]]:
+        """The entities by case and word."""
+        found: dict[str, dict[str, Entity]] = {}
+        for value in self.values:
+            for case, word in value.words.items():
+                found.setdefault(case, {}).setdefault(word, value)
+        return found
+
+
+@dataclass(frozen=True)
+class Linked:
+    """Options that another role's entity has. Chapter: book/text/corpora.md.
+
+    Args:
+        role: the role whose entity has them, filled before this one.
+        link: their name there: ``friends`` of ``A``.
+        kind: what they are.
+    """
+
+    role: str
+    link: str
+    kind: str
+
+    def of(self, roles: Mapping[str, Entity]) -> Options:
+        """The options, once the other role is filled."""
+        return roles[self.role].links[self.link]
+
+
+class Form:
+    """One sentence with blanks. Chapter: book/text/corpora.md.
+
+    Args:
+        source: the sentence, with ``{A}``, ``[this|that]`` and ``<list>``.
+        start: what stands between it and the sentence before.
+        max_alternatives: keep so many of each ``[...]``; None keeps all.
+
+    Raises:
+        ValueError: if its alternatives combine to too many sentences.
+    """
+
+    def __init__(self, source: str, start: str, max_alternatives: int | None):
+        source = WORD_LIST.sub(lambda m: f"[{WORDS[m[1]]}]", source)
+        self.parts = (start, *_parse(source, max_alternatives))
+        n = math.prod(
+            len(part) for part in self.parts if isinstance(part, tuple)
+        )
+        if n > MAX_TEXTS:
+            raise ValueError(
+                f"{source!r} is {n} sentences, over {MAX_TEXTS}; "
+                "give fewer alternatives"
+            )
+        self.texts = tuple(_templates(self.parts))
+        self.n = len(self.texts)
+        self.log_prob = -math.log(self.n)
+
+
+class Line:
+    """Forms of which one is drawn uniformly. Chapter: book/text/corpora.md.
+
+    Args:
+        name: what the line is called where a story tells it.
+        forms: its sentences.
+    """
+
+    def __init__(self, name: str, forms: Sequence[Form]):
+        self.name = name
+        self.forms = tuple(forms)
+        self.n = len(self.forms)
+        self.entropy = 0.0
+        for form in self.forms:
+            form.log_prob -= math.log(self.n)
+            self.entropy -= form.log_prob / self.n
+
+
+def read_script(
+    script: str,
+    *,
+    max_forms: int | None = None,
+    max_alternatives: int | None = None,
+) -> dict[str, Line]:
+    r"""Lines by name, from the text that holds them.
+
+    Chapter: book/text/corpora.md.
+
+    A name stands at the margin, its forms are indented by two, and a form
+    goes on in lines that are indented by more. A name may end in a sign for
+    how the line starts: ``^`` at once, ``/`` on a new line, ``//`` after an
+    empty line, nothing after a space.
+
+    Args:
+        script: the text.
+        max_forms: keep so many forms of each line; None keeps all.
+        max_alternatives: keep so many of each ``[...]``; None keeps all.
+    """
+    sources: dict[str, list[str]] = {}
+    forms: list[str] = []
+    for row in script.splitlines():
+        if row.startswith("    "):
+            forms[-1] += " " + row.strip()
+        elif row.startswith("  "):
+            forms.append(row.strip())
+        elif row:
+            forms = sources.setdefault(row, [])
+    lines = {}
+    for head, found in sources.items():
+        name, _, sign = head.partition(" ")
+        kept = [
+            Form(source, STARTS[sign], max_alternatives)
+            for source in found[:max_forms]
+        ]
+        lines[name] = Line(name, kept)
+    return lines
+
+
+def _parse(source: str, max_alternatives: int | None) -> Parts:
+    parts: list[Part] = []
+    for token in TOKENS.findall(source):
+        if token[0] == "[":
+            choices = token[1:-1].split("|")[:max_alternatives]
+            parts.append(tuple(_parse(choice, None) for choice in choices))
+        elif token[0] == "{":
+            role, _, case = token[1:-1].partition(".")
+            parts.append(Slot(role, case))
+        else:
+            parts.append(token)
+    return tuple(parts)
+
+
+def _templates(parts: Parts) -> Iterator[str]:
+    """All sentences of a form, as templates for the ``%`` operator."""
+    choices: list[list[str]] = []
+    for part in parts:
+        if isinstance(part, Slot):
+            key = f"{part.role}.{part.case}" if part.case else part.role
+            choices.append([f"%({key})s"])
+        elif isinstance(part, str):
+            choices.append([part])
+        else:
+            choices.append(["".join(_templates(choice)) for choice in part])
+    return map("".join, product(*choices))

@@ -1,0 +1,195 @@
+"""Reading: text becomes choices again. Chapter: book/text/corpora.md.
+
+The reader runs the function that would have written the document. Wherever
+that tells a line, the reader tries all of the line's forms on the text at
+this place. The text must decide: two that fit are a fault of the world, and
+none means that the text is unfinished, false or no sentence of the world.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scratchlm.text.tinyworld_grammar import Entity, Line, Options
+from scratchlm.text.tinyworld_matching import Match, Matcher, Slip
+from scratchlm.text.tinyworld_telling import Case, Filler, Teller
+
+
+def answer_in(text: str) -> str | None:
+    """What a text answers, without the full stop; None if it does not.
+
+    Chapter: book/text/corpora.md.
+    """
+    _, found, answer = text.rpartition("Answer:")
+    return answer.strip().removesuffix(".") if found else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What is wrong with a text, and where. Chapter: book/text/corpora.md.
+
+    Args:
+        kind: ``ok``; ``incomplete``: the text stops, and all before is
+            right; ``false``: a sentence of the world's, with a word that
+            what came before or the world's facts contradict;
+            ``impossible``: a story goes where no story can from there;
+            ``ungrammatical``: no sentence of the world's.
+        offset: the character at which it goes wrong; the text's length
+            where it does not.
+        expected: what could stand there, at most a few examples.
+        found: what does.
+    """
+
+    kind: str
+    offset: int
+    expected: tuple[str, ...] = ()
+    found: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the text is a document of the world, whole and true."""
+        return self.kind == "ok"
+
+    def __str__(self) -> str:
+        if self.ok:
+            return "ok"
+        wanted = " or ".join(map(repr, self.expected))
+        return (
+            f"{self.kind} at character {self.offset}: "
+            f"{self.found!r} stands where {wanted} should"
+        )
+
+
+class Stopped(Exception):
+    """The text cannot be read on. Chapter: book/text/corpora.md."""
+
+    def __init__(self, verdict: Verdict):
+        super().__init__(str(verdict))
+        self.verdict = verdict
+
+
+EXAMPLES = 6  # of what could stand at a place
+
+
+class Reader(Teller):
+    """Reads a document, deducing each choice. Chapter: book/text/corpora.md.
+
+    Args:
+        lines: the lines by name.
+        universes: all entities by kind.
+        text: the document.
+    """
+
+    def __init__(
+        self,
+        lines: Mapping[str, Line],
+        universes: Mapping[str, Options],
+        text: str,
+    ):
+        super().__init__(lines)
+        self.text = text
+        self.at = 0
+        self.matcher = Matcher(lines, universes, text)
+        self.pending: Sequence[Case] = ()  # the lines that could not be read
+
+    def tell(self, name: str, **roles: Filler) -> None:
+        """Read a line, and fill its roles with whom it names."""
+        self._read([(name, roles)], [0.0])
+
+    def tell_one(
+        self, cases: Sequence[Case], weights: Sequence[int] | None = None
+    ) -> int:
+        """Read the one of the lines that stands here; which one it was."""
+        weights = weights or [1] * len(cases)
+        total = sum(weights)
+        log_probs = [math.log(w / total) if w else -math.inf for w in weights]
+        return self._read(cases, log_probs)
+
+    def end(self) -> None:
+        """Make sure that nothing follows."""
+        if self.at < len(self.text):
+            raise self._stopped("ungrammatical", self.at, ("the end",))
+
+    def answer(self) -> str | None:
+        """The answer, where the text stopped before or within it."""
+        if len(self.pending) != 1:
+            return None
+        name, roles = self.pending[0]
+        if not name.startswith("answer."):
+            return None
+        words = dict(self.words)
+        for role, filler in roles.items():
+            if isinstance(filler, Entity):
+                words.update(filler.in_role(role))
+        return answer_in(self.lines[name].forms[0].texts[0] % words)
+
+    def _read(
+        self,
+        cases: Sequence[Case],
+        log_probs: Sequence[float],
+    ) -> int:
+        found = self.matcher.matches(cases, self.roles, self.at)
+        allowed = [m for m in found if self._slip(m, cases) is None]
+        if not allowed:
+            self.pending = cases
+            raise self._explain(cases, found)
+        assert len(allowed) == 1, (cases, self.text[self.at :][:80])
+        match = allowed[0]
+        for role, filler in cases[match.case][1].items():
+            if isinstance(filler, Entity):
+                self.bind(**{role: filler})
+            else:
+                self.log_prob += filler.of(self.roles).log_prob
+                self.bind(**{role: match.filled[role]})
+        self.log_prob += log_probs[match.case] + match.log_prob
+        self.at = match.end
+        return match.case
+
+    def _slip(self, match: Match, cases: Sequence[Case]) -> Slip | None:
+        """A role filled with what may not fill it here."""
+        roles = {**self.roles, **match.filled}
+        for role, filler in cases[match.case][1].items():
+            if isinstance(filler, Entity):
+                continue
+            options, value = filler.of(roles), match.filled[role]
+            if value not in options.allowed:
+                names = tuple(v.name for v in options.values[:EXAMPLES])
+                return Slip(match.where[role], names, value.name)
+        return match.slip
+
+    def _explain(self, cases: Sequence[Case], found: list[Match]) -> Stopped:
+        """Why no reading is allowed."""
+        matcher, kind = self.matcher, "impossible"
+        stopped = self._ungrammatical()
+        if matcher.ran_out:
+            end = len(self.text)
+            return self._stopped("incomplete", end, matcher.wanted)
+        if not found:
+            kind = "false"
+            found = matcher.matches(cases, self.roles, self.at, relaxed=True)
+        slips = [s for m in found if (s := self._slip(m, cases))]
+        slips = slips or matcher.unfinished
+        if not slips:
+            return stopped
+        slip = max(slips, key=lambda slip: slip.offset)
+        return Stopped(
+            Verdict(
+                kind=kind,
+                offset=slip.offset,
+                expected=slip.expected,
+                found=slip.found,
+            )
+        )
+
+    def _ungrammatical(self) -> Stopped:
+        furthest, wanted = self.matcher.furthest, self.matcher.wanted
+        return self._stopped("ungrammatical", furthest, wanted)
+
+    def _stopped(
+        self, kind: str, offset: int, wanted: Sequence[str]
+    ) -> Stopped:
+        expected = tuple(dict.fromkeys(wanted))[:EXAMPLES]
+        found = self.text[offset : offset + 20]
+        return Stopped(
+            Verdict(kind=kind, offset=offset, expected=expected, found=found)
+        )
