@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -59,3 +61,25 @@ def test_number_of_workers():
     assert n_workers(None) >= 1
     with pytest.raises(ValueError, match="workers is 0; give 1 or more"):
         n_workers(0)
+
+
+HANG = """
+import os, time
+from scratchlm.text.parallel import ordered_map
+def work(item):
+    print("at work", flush=True)
+    time.sleep(1000 * item)
+list(ordered_map(work, [0, 1, 1, 1], 2))
+"""
+
+
+def test_workers_end_when_their_parent_is_killed():
+    """Processes without a parent that wait for ever, one more pair with
+    each run that was killed; they hold its memory and its pipes."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HANG], stdout=subprocess.PIPE
+    ) as process:
+        for _ in range(3):
+            process.stdout.readline()
+        process.kill()
+        process.communicate(timeout=30)  # ends when nobody holds the pipe

@@ -3,7 +3,10 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from os import cpu_count
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
+from os import _exit, cpu_count
+from threading import Thread
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -39,7 +42,8 @@ def ordered_map(
     Chapter: book/text/tokenizer.md.
 
     Only a few items are in flight, for together they may exceed memory. The
-    function goes to each process once.
+    function goes to each process once. Where this process is killed, the
+    others end too.
 
     Args:
         function: can be pickled, as can what it takes and returns.
@@ -51,7 +55,7 @@ def ordered_map(
         return
     running: deque[Future[Result]] = deque()
     with ProcessPoolExecutor(
-        workers, initializer=_function.append, initargs=(function,)
+        workers, initializer=_begin_work, initargs=(function,)
     ) as pool:
         for item in items:
             running.append(pool.submit(_call, item))
@@ -76,6 +80,20 @@ def batches(texts: Iterable[str]) -> Iterator[list[str]]:
             batch, held = [], 0
     if batch:
         yield batch
+
+
+def _begin_work(function: Callable[[Any], Any]) -> None:
+    """Keep the function, and end when the parent is killed: a worker waits
+    for its next item for ever, and nobody would be left to send one."""
+    _function.append(function)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        _exit(1)
 
 
 def _call(item: Any) -> Any:
