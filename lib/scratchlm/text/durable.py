@@ -1,0 +1,115 @@
+"""Files that are whole or absent, whatever happens.
+
+Chapter: book/text/shards.md.
+
+A file is written under another name, forced to the disk, and renamed: a name
+that can be seen belongs to a file that is finished.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PARTIAL = ".partial"
+_CHUNK = 1 << 20  # bytes read at a time; guessed: it fits the cache
+
+
+class PartialFile:
+    """A file on its way to a name. Chapter: book/text/shards.md.
+
+    Args:
+        path: the name that it will have; until then it ends in ``.partial``.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.temporary = path.with_name(path.name + PARTIAL)
+        self.hash = hashlib.sha256()
+        self._file = self.temporary.open("wb")
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append bytes."""
+        self.hash.update(data)
+        self._file.write(data)
+
+    def finish(self) -> str:
+        """Give the file its name, once the disk has all of it.
+
+        Returns:
+            Its sha256, 64 hex digits. The name itself is durable after
+            :func:`sync_folder`.
+        """
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self.temporary.replace(self.path)
+        return self.hash.hexdigest()
+
+    def discard(self) -> None:
+        """Leave nothing of a file that has no name yet."""
+        self._file.close()
+        self.temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that its name shows the old content or the new.
+
+    Chapter: book/text/shards.md.
+    """
+    file = PartialFile(path)
+    try:
+        file.write(data)
+        file.finish()
+    finally:
+        file.discard()
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names in a folder to the disk.
+
+    Chapter: book/text/shards.md.
+
+    A rename changes the folder, which is a file of its own.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, 64 hex digits. Chapter: book/text/shards.md."""
+    total = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while data := file.read(_CHUNK):
+            total.update(data)
+    return total.hexdigest()
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Keep a second process from writing into the same folder.
+
+    Chapter: book/text/shards.md.
+
+    The lock belongs to the process, so that it ends with it, however that
+    dies; processes that it forked do not inherit it.
+
+    Raises:
+        ValueError: another process holds the folder.
+    """
+    import fcntl  # noqa: PLC0415  # POSIX alone has it
+
+    with (folder / ".lock").open("a") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ValueError(
+                f"another process is writing into {folder}; wait until it "
+                "has finished, or end it, and run the command again"
+            ) from None
+        yield

@@ -1,0 +1,262 @@
+"""Token shards, read without copying. Chapter: book/text/shards.md.
+
+The documents' tokens stand one after another, over the borders of files; a
+position counts from the first token of the first shard.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int, Int64, Integer, UInt
+from numpy.lib.stride_tricks import as_strided
+
+from scratchlm.text.durable import sha256_of
+from scratchlm.text.shard_manifest import MANIFEST, Manifest, Tokenizer
+
+
+class TokenShards:
+    """The documents of a folder of shards, as tokens.
+
+    Chapter: book/text/shards.md.
+
+    ``len`` counts documents; an index gives one document's tokens, as stored
+    and with the token that ends it; iteration gives all in order. Files are
+    mapped into memory, so that what is read is what is loaded, processes on
+    one machine share it, and no copy is made until one is asked for.
+
+    Args:
+        folder: what :func:`scratchlm.text.shard_writing.write_shards` wrote.
+        tokenizer: if given, must be the one that made the shards.
+        verify: read every byte and compare its hash. The size of each file
+            is always compared, in microseconds, and finds a copy that broke
+            off; a flipped bit is found by the hash alone, at the speed of
+            the disk. Ask for it after a copy, not at every start.
+
+    Raises:
+        ValueError: the folder holds no finished shards, a file is missing,
+            truncated or altered, or the tokenizer is another. The message
+            names the file.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        tokenizer: Tokenizer | None = None,
+        *,
+        verify: bool = False,
+    ):
+        self.folder = Path(folder)
+        self.manifest = Manifest.read(self.folder)
+        if not self.manifest.complete:
+            raise ValueError(
+                f"{self.folder} is not finished: it holds "
+                f"{self.manifest.n_documents} documents so far; run the "
+                "command that began it again, and it goes on from there"
+            )
+        if tokenizer is not None:
+            self._refuse_other(tokenizer)
+        check_files(self.folder, self.manifest, verify=verify)
+        shards = self.manifest.shards
+        dtype = self.manifest.settings.dtype
+        self._tokens = [
+            _mapped(self.folder / s.tokens, dtype, s.n_tokens) for s in shards
+        ]
+        self._offsets = [
+            _mapped(self.folder / s.offsets, "<u8", s.n_documents + 1)
+            for s in shards
+        ]
+        self._starts = _from_zero([s.n_tokens for s in shards])
+        self._first = _from_zero([s.n_documents for s in shards])
+        for shard, offsets in zip(shards, self._offsets, strict=True):
+            if offsets[0] != 0 or offsets[-1] != shard.n_tokens:
+                raise ValueError(
+                    f"{self.folder / shard.offsets} was altered: it does not "
+                    f"span its {shard.n_tokens} tokens; copy it again, or "
+                    "write the shards again"
+                )
+
+    def __len__(self) -> int:
+        return int(self._first[-1])
+
+    def __getitem__(self, index: int) -> UInt[np.ndarray, "T"]:
+        number = range(len(self))[index]  # raises IndexError, takes -1
+        shard = int(np.searchsorted(self._first, number, "right")) - 1
+        local = number - int(self._first[shard])
+        start, stop = self._offsets[shard][local : local + 2].tolist()
+        return self._tokens[shard][start:stop]
+
+    def __iter__(self) -> Iterator[UInt[np.ndarray, "T"]]:
+        for tokens, offsets in zip(self._tokens, self._offsets, strict=True):
+            for i in range(len(offsets) - 1):
+                start, stop = offsets[i : i + 2].tolist()
+                yield tokens[start:stop]
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens in all shards."""
+        return int(self._starts[-1])
+
+    @property
+    def end_id(self) -> int | None:
+        """The id of the token that ends each document, or None."""
+        return self.manifest.settings.end_id
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the content, 64 hex digits."""
+        parts = [entry[2] for entry in self.manifest.files()]
+        parts.append(self.manifest.settings.tokenizer)
+        return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+    def document_starts(self) -> Int64[np.ndarray, "D1"]:
+        """Where each document begins, and where the last one ends.
+
+        Returns:
+            One position more than there are documents; 8 bytes each.
+        """
+        parts = [
+            start + offsets[:-1].astype(np.int64)
+            for start, offsets in zip(
+                self._starts.tolist(), self._offsets, strict=False
+            )
+        ]
+        return np.concatenate([*parts, self._starts[-1:]])
+
+    def read(self, start: int, stop: int) -> UInt[np.ndarray, "T"]:
+        """Tokens from one position up to another.
+
+        Returns:
+            ``stop - start`` tokens: a view where they lie in one shard, a
+            copy where they cross a border.
+
+        Raises:
+            ValueError: the range is not within the shards.
+        """
+        if not 0 <= start <= stop <= self.n_tokens:
+            raise ValueError(
+                f"there are no tokens from {start} to {stop}; the shards of "
+                f"{self.folder} hold {self.n_tokens}"
+            )
+        parts = []
+        shard = int(np.searchsorted(self._starts, start, "right")) - 1
+        while start < stop:
+            begin, end = self._starts[shard : shard + 2].tolist()
+            until = min(stop, end)
+            parts.append(self._tokens[shard][start - begin : until - begin])
+            start, shard = until, shard + 1
+        if len(parts) == 1:
+            return parts[0]
+        empty = np.zeros(0, self.manifest.settings.dtype)
+        return np.concatenate([*parts, empty])
+
+    def windows(
+        self, starts: Int[np.ndarray, "B"], length: int
+    ) -> Int64[np.ndarray, "B length"]:
+        """Equally long ranges, gathered together.
+
+        Args:
+            starts: positions, at least ``length`` before the end.
+            length: tokens of each range.
+        """
+        out = np.empty((len(starts), length), np.int64)
+        ends = self._starts[1:]
+        shards = np.searchsorted(ends, starts, "right")
+        cross = starts + length > ends[shards]
+        for row in np.flatnonzero(cross).tolist():
+            start = int(starts[row])
+            out[row] = self.read(start, start + length)
+        whole = np.flatnonzero(~cross)
+        for shard, rows in _groups(shards[whole]):
+            local = starts[whole[rows]] - self._starts[shard]
+            tokens = self._tokens[shard]
+            # Overlapping views of one array, so that numpy copies a row in C.
+            views = as_strided(
+                tokens,
+                (len(tokens) - length + 1, length),
+                tokens.strides * 2,
+                writeable=False,
+            )
+            out[whole[rows]] = views[local]
+        return out
+
+    def take(self, positions: Int[np.ndarray, "n"]) -> Int64[np.ndarray, "n"]:
+        """The tokens at any positions."""
+        out = np.empty(len(positions), np.int64)
+        shards = np.searchsorted(self._starts, positions, "right") - 1
+        for shard, places in _groups(shards):
+            local = positions[places] - self._starts[shard]
+            out[places] = self._tokens[shard][local]
+        return out
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By its folder: a pickled memory map would carry all it maps.
+        return type(self), (str(self.folder),)
+
+    def _refuse_other(self, tokenizer: Tokenizer) -> None:
+        made_by = self.manifest.settings.tokenizer
+        if tokenizer.fingerprint != made_by:
+            raise ValueError(
+                f"{self.folder / MANIFEST}: the shards were made by the "
+                f"tokenizer {made_by[:12]}, and this one is "
+                f"{tokenizer.fingerprint[:12]}; load the tokenizer that made "
+                "them, or write shards with this one into another folder"
+            )
+
+
+def check_files(folder: Path, manifest: Manifest, *, verify: bool) -> None:
+    """Compare the files of a folder with its manifest.
+
+    Chapter: book/text/shards.md.
+
+    Args:
+        folder: where they are.
+        manifest: what they should be.
+        verify: compare hashes too, which reads every byte.
+
+    Raises:
+        ValueError: a file is missing, truncated or altered, by its name.
+    """
+    remedy = "copy it again, or write the shards again into an empty folder"
+    for name, size, sha256 in manifest.files():
+        path = folder / name
+        if not path.is_file():
+            raise ValueError(f"{path} is missing; {remedy}")
+        found = path.stat().st_size
+        if found != size:
+            raise ValueError(
+                f"{path} has {found} bytes, and {MANIFEST} says {size}: it "
+                f"was truncated or is another file; {remedy}"
+            )
+        if verify and sha256_of(path) != sha256:
+            raise ValueError(
+                f"{path} was altered: its sha256 is not that of {MANIFEST}; "
+                f"{remedy}"
+            )
+
+
+def _mapped(path: Path, dtype: str, n: int) -> Integer[np.ndarray, "_"]:
+    if n == 0:  # an empty file cannot be mapped
+        return np.zeros(0, dtype)
+    return np.asarray(np.memmap(path, dtype, "r"))
+
+
+def _from_zero(counts: list[int]) -> Int64[np.ndarray, "_"]:
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+
+
+def _groups(
+    keys: Int[np.ndarray, "n"],
+) -> Iterator[tuple[int, Int[np.ndarray, "_"] | slice]]:
+    """Each key with the places where it stands."""
+    if len(keys) == 0:
+        return
+    if (keys == keys[0]).all():
+        yield int(keys[0]), slice(None)
+        return
+    order = np.argsort(keys, kind="stable")
+    borders = np.flatnonzero(np.diff(keys[order])) + 1
+    for places in np.split(order, borders):
+        yield int(keys[places[0]]), places
