@@ -52,9 +52,10 @@ def test_ranges_cross_the_borders_of_files(shards, data):
     windows = shards.windows(starts, length)
     assert windows.tolist() == [FLAT[s : s + length] for s in starts]
     assert windows.dtype == np.int64
-    places = data.draw(st.lists(st.integers(0, len(FLAT) - 1)))
-    taken = shards.take(np.array(places, np.int64))
-    assert taken.tolist() == [FLAT[place] for place in places]
+    documents = np.array(data.draw(st.lists(st.integers(0, 5))), np.int64)
+    starts = shards.document_starts()
+    taken = shards.ranges(starts[documents], np.diff(starts)[documents])
+    assert taken.tolist() == [t for i in documents for t in TOKENS[i]]
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, 3), (3, 2), (0, 10**6)])
@@ -90,6 +91,8 @@ def test_documents_without_tokens(tmp_path):
     assert [doc.tolist() for doc in shards] == [[], []]
     assert shards.end_id is None
     assert shards.read(0, 0).tolist() == []
+    nothing = np.zeros(0, np.int64)
+    assert shards.windows(nothing, 3).shape == (0, 3)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ and for every number of ranks.
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -117,8 +117,8 @@ class Batches(Iterator[Batch]):
     def batch(self, start: int, stop: int) -> Batch:
         """The samples from one number up to another, of any step."""
         corpora, numbers = self.order(start, stop)
-        if (corpora == corpora[0]).all():
-            return self.corpora[int(corpora[0])].gather(numbers)
+        if len(self.corpora) == 1:
+            return self.corpora[0].gather(numbers)
         places = [
             np.flatnonzero(corpora == c) for c in range(len(self.corpora))
         ]
@@ -238,9 +238,9 @@ def _check_corpora(corpora: Mapping[str, Rows]) -> None:
 
 def _joined(parts: list[Batch], order: Int64[np.ndarray, "B"]) -> Batch:
     """Rows of several corpora, in the order of their samples."""
-    joined = {}
-    for field in fields(Batch):
-        values = [getattr(part, field.name) for part in parts]
-        if values[0] is not None:
-            joined[field.name] = np.concatenate(values)[order]
+    joined = {
+        name: np.concatenate([getattr(part, name) for part in parts])[order]
+        for name in Batch._fields
+        if getattr(parts[0], name) is not None
+    }
     return Batch(**joined)

@@ -41,7 +41,7 @@ def best_fit(lengths: Int[np.ndarray, "n"], capacity: int) -> Packing:
         ValueError: a length is out of range.
 
     Source: Ding et al. 2024, "Fewer Truncations Improve Language Modeling",
-    section 3.2.
+    section 3.
     """
     if len(lengths) and not 1 <= lengths.min() <= lengths.max() <= capacity:
         raise ValueError(

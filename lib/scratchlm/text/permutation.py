@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Int, Int64, UInt64
 
-ROUNDS = 8  # guessed: twice the four for which Luby and Rackoff prove much
+ROUNDS = 8  # guessed: twice the four that Luby and Rackoff's proof asks for
 
 # Odd constants of the generator SplitMix64 (Steele, Lea and Flood 2014).
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
@@ -50,7 +50,7 @@ def mix(x: UInt64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
     Chapter: book/text/shards.md.
 
     Source: Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number
-    Generators", figure 17.
+    Generators".
     """
     x = x + _GAMMA  # wraps around, as it should
     x = (x ^ (x >> _SHIFTS[0])) * _MIX[0]

@@ -4,20 +4,19 @@ Two ways to cut them: through the stream of tokens, or along documents.
 """
 
 import hashlib
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int, Int32, Int64
 
+from scratchlm.text.exact_table import Numbers
 from scratchlm.text.packing import best_fit
-from scratchlm.text.shards import TokenShards
+from scratchlm.text.shards import TokenShards, spans
 
 IGNORED = -100  # the target that PyTorch's cross_entropy leaves out
 
 
-@dataclass(frozen=True, kw_only=True)
-class Batch:
+class Batch(NamedTuple):
     """Rows to train on. Chapter: book/text/shards.md.
 
     Args:
@@ -154,37 +153,42 @@ class PackedRows:
 
     def gather(self, numbers: Int[np.ndarray, "B"]) -> Batch:
         """The rows of these numbers."""
-        begin, end = self._bounds[numbers], self._bounds[numbers + 1]
-        n_pieces = end - begin
-        pieces = self._order[_ranges(begin, n_pieces)]
+        begin = self._bounds[numbers]
+        n_pieces = self._bounds[numbers + 1] - begin
+        pieces = self._order[spans(begin, n_pieces)]
         starts, lengths = self._starts[pieces], self._lengths[pieces]
+        # Where each piece begins, in rows laid end to end.
         row = np.repeat(np.arange(len(numbers)), n_pieces)
         filled = np.bincount(row, lengths, len(numbers)).astype(np.int64)
-        # Where the pieces go, in rows laid end to end; and what goes there.
-        first = _ranges(numbers * 0, n_pieces)
-        before = np.cumsum(lengths) - lengths
-        shift = row * self.n_tokens - (np.cumsum(filled) - filled)[row]
-        heads = before + shift
-        real = np.arange(self.n_tokens) < filled[:, None]
-        targets = np.full(real.shape, IGNORED, np.int64)
-        targets[real] = self.shards.take(_ranges(starts, lengths))
-        tokens = np.full(real.shape, self._end_id, np.int64)
-        tokens[:, 1:][real[:, 1:]] = targets[:, :-1][real[:, 1:]]
-        inside = starts > 0  # the first of all has nothing before it
-        tokens.reshape(-1)[heads] = self._end_id
-        tokens.reshape(-1)[heads[inside]] = self.shards.take(
-            starts[inside] - 1
-        )
-        documents = np.full(real.shape, -1, np.int32)
-        documents[real] = np.repeat(first, lengths)
-        positions = np.zeros(real.shape, np.int32)
-        positions[real] = _ranges(lengths * 0, lengths)
+        padded = row * self.n_tokens - (np.cumsum(filled) - filled)[row]
+        heads = np.cumsum(lengths) - lengths + padded
+        places = spans(heads, lengths)
+        size = len(numbers) * self.n_tokens
+        targets = np.full(size, IGNORED, np.int64)
+        targets[places] = self.shards.ranges(starts, lengths)
+        tokens = np.empty(size, np.int64)
+        tokens[1:] = targets[:-1]
+        tokens[targets == IGNORED] = self._end_id
+        tokens[heads] = self._before(starts)
+        documents = np.full(size, -1, np.int32)
+        documents[places] = np.repeat(spans(0 * begin, n_pieces), lengths)
+        positions = np.zeros(size, np.int32)
+        positions[places] = places - np.repeat(heads, lengths)
+        shape = len(numbers), self.n_tokens
         return Batch(
-            tokens=tokens,
-            targets=targets,
-            documents=documents,
-            positions=positions,
+            tokens=tokens.reshape(shape),
+            targets=targets.reshape(shape),
+            documents=documents.reshape(shape),
+            positions=positions.reshape(shape),
         )
+
+    def _before(self, starts: Numbers) -> Numbers:
+        """The token before each position; an end before the first."""
+        before = np.full(len(starts), self._end_id)
+        inside = starts > 0
+        one = np.ones(np.count_nonzero(inside), np.int64)
+        before[inside] = self.shards.ranges(starts[inside] - 1, one)
+        return before
 
 
 def cut_long(
@@ -203,21 +207,11 @@ def cut_long(
     """
     lengths = np.diff(starts)
     n_pieces = -(-lengths // n_tokens)
-    number = _ranges(lengths * 0, n_pieces)
+    number = spans(lengths * 0, n_pieces)
     document = np.repeat(np.arange(len(lengths)), n_pieces)
     left = lengths[document] - number * n_tokens
     begins = starts[:-1][document] + number * n_tokens
     return begins, np.minimum(left, n_tokens)
-
-
-def _ranges(
-    starts: Int[np.ndarray, "n"], lengths: Int[np.ndarray, "n"]
-) -> Int64[np.ndarray, "_"]:
-    """Ranges of these lengths from these starts, one after another."""
-    ends = np.cumsum(lengths)
-    total = int(ends[-1]) if len(ends) else 0
-    shift = np.repeat(starts - (ends - lengths), lengths)
-    return np.asarray(np.arange(total) + shift)
 
 
 def _check_length(n_tokens: int) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from scratchlm.text.durable import write_whole
+from scratchlm.text.durable import sha256_of, write_whole
 
 MANIFEST = "manifest.json"
 FORMAT = "scratchlm token shards"
@@ -243,3 +243,34 @@ def file_names(number: int) -> tuple[str, str]:
     Chapter: book/text/shards.md.
     """
     return f"shard-{number:05}.tokens", f"shard-{number:05}.offsets"
+
+
+def check_files(folder: Path, manifest: Manifest, *, verify: bool) -> None:
+    """Compare the files of a folder with its manifest.
+
+    Chapter: book/text/shards.md.
+
+    Args:
+        folder: where they are.
+        manifest: what they should be.
+        verify: compare hashes too, which reads every byte.
+
+    Raises:
+        ValueError: a file is missing, truncated or altered, by its name.
+    """
+    remedy = "copy it again, or write the shards again into an empty folder"
+    for name, size, sha256 in manifest.files():
+        path = folder / name
+        if not path.is_file():
+            raise ValueError(f"{path} is missing; {remedy}")
+        found = path.stat().st_size
+        if found != size:
+            raise ValueError(
+                f"{path} has {found} bytes, and {MANIFEST} says {size}: it "
+                f"was truncated or is another file; {remedy}"
+            )
+        if verify and sha256_of(path) != sha256:
+            raise ValueError(
+                f"{path} was altered: its sha256 is not that of {MANIFEST}; "
+                f"{remedy}"
+            )

@@ -36,9 +36,10 @@ from scratchlm.text.shard_manifest import (
     Shard,
     ShardConfig,
     Tokenizer,
+    check_files,
     file_names,
 )
-from scratchlm.text.shards import TokenShards, check_files
+from scratchlm.text.shards import TokenShards
 
 DEFAULTS = ShardConfig()
 

@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, Int64, Integer, UInt
+from jaxtyping import Bool, Int, Int64, Integer, UInt
 from numpy.lib.stride_tricks import as_strided
 
-from scratchlm.text.durable import sha256_of
-from scratchlm.text.shard_manifest import MANIFEST, Manifest, Tokenizer
+from scratchlm.text.shard_manifest import (
+    MANIFEST,
+    Manifest,
+    Tokenizer,
+    check_files,
+)
 
 
 class TokenShards:
@@ -69,6 +73,7 @@ class TokenShards:
             for s in shards
         ]
         self._starts = _from_zero([s.n_tokens for s in shards])
+        self._ends = self._starts[1:]
         self._first = _from_zero([s.n_documents for s in shards])
         for shard, offsets in zip(shards, self._offsets, strict=True):
             if offsets[0] != 0 or offsets[-1] != shard.n_tokens:
@@ -77,6 +82,8 @@ class TokenShards:
                     f"span its {shard.n_tokens} tokens; copy it again, or "
                     "write the shards again"
                 )
+        self._join()
+        self._window = self._flat[:0].reshape(0, 0)
 
     def __len__(self) -> int:
         return int(self._first[-1])
@@ -161,35 +168,71 @@ class TokenShards:
             starts: positions, at least ``length`` before the end.
             length: tokens of each range.
         """
+        shards = np.searchsorted(self._ends, starts, "right")
+        cross = starts + length > self._ends[shards]
+        if cross.any():
+            return self._windows_across(starts, length, cross)
+        if length != self._window.shape[1]:
+            # Overlapping views of one array: numpy copies a row at a time.
+            self._window = as_strided(
+                self._flat,
+                (max(len(self._flat) - length + 1, 0), length),
+                self._flat.strides * 2,
+                writeable=False,
+            )
+        rows = self._window[starts + self._shifts[shards]]
+        return np.asarray(rows.astype(np.int64))
+
+    def ranges(
+        self, starts: Int[np.ndarray, "n"], lengths: Int[np.ndarray, "n"]
+    ) -> Int64[np.ndarray, "_"]:
+        """Ranges of any lengths, one after another.
+
+        Args:
+            starts: positions.
+            lengths: tokens of each; no range leaves its document.
+        """
+        shards = np.searchsorted(self._ends, starts, "right")
+        places = spans(starts + self._shifts[shards], lengths)
+        return np.asarray(self._flat[places].astype(np.int64))
+
+    def _windows_across(
+        self,
+        starts: Int[np.ndarray, "B"],
+        length: int,
+        cross: Bool[np.ndarray, "B"],
+    ) -> Int64[np.ndarray, "B length"]:
+        """Windows some of which cross the border of a file."""
         out = np.empty((len(starts), length), np.int64)
-        ends = self._starts[1:]
-        shards = np.searchsorted(ends, starts, "right")
-        cross = starts + length > ends[shards]
         for row in np.flatnonzero(cross).tolist():
             start = int(starts[row])
             out[row] = self.read(start, start + length)
-        whole = np.flatnonzero(~cross)
-        for shard, rows in _groups(shards[whole]):
-            local = starts[whole[rows]] - self._starts[shard]
-            tokens = self._tokens[shard]
-            # Overlapping views of one array, so that numpy copies a row in C.
-            views = as_strided(
-                tokens,
-                (len(tokens) - length + 1, length),
-                tokens.strides * 2,
-                writeable=False,
-            )
-            out[whole[rows]] = views[local]
+        if not cross.all():
+            out[~cross] = self.windows(starts[~cross], length)
         return out
 
-    def take(self, positions: Int[np.ndarray, "n"]) -> Int64[np.ndarray, "n"]:
-        """The tokens at any positions."""
-        out = np.empty(len(positions), np.int64)
-        shards = np.searchsorted(self._starts, positions, "right") - 1
-        for shard, places in _groups(shards):
-            local = positions[places] - self._starts[shard]
-            out[places] = self._tokens[shard][local]
-        return out
+    def _join(self) -> None:
+        """Make one array of all files, by where they lie in memory.
+
+        Mapped files stand anywhere in one address space, each on a whole
+        page. An array that begins at the lowest reaches all of them; the
+        shifts lead from a position to its place there, and what lies between
+        files is never read.
+        """
+        mapped = [tokens for tokens in self._tokens if len(tokens)]
+        size = self.manifest.settings.token_bytes
+        first = min(mapped, key=_address, default=self._tokens[0])
+        past = max((_address(t) + t.nbytes for t in mapped), default=0)
+        self._flat = as_strided(
+            first,
+            (max(past - _address(first), 0) // size,),
+            (size,),
+            writeable=False,
+        )
+        places = [
+            (_address(t) - _address(first)) // size for t in self._tokens
+        ]
+        self._shifts = np.array(places, np.int64) - self._starts[:-1]
 
     def __reduce__(self) -> tuple[Any, ...]:
         # By its folder: a pickled memory map would carry all it maps.
@@ -206,37 +249,6 @@ class TokenShards:
             )
 
 
-def check_files(folder: Path, manifest: Manifest, *, verify: bool) -> None:
-    """Compare the files of a folder with its manifest.
-
-    Chapter: book/text/shards.md.
-
-    Args:
-        folder: where they are.
-        manifest: what they should be.
-        verify: compare hashes too, which reads every byte.
-
-    Raises:
-        ValueError: a file is missing, truncated or altered, by its name.
-    """
-    remedy = "copy it again, or write the shards again into an empty folder"
-    for name, size, sha256 in manifest.files():
-        path = folder / name
-        if not path.is_file():
-            raise ValueError(f"{path} is missing; {remedy}")
-        found = path.stat().st_size
-        if found != size:
-            raise ValueError(
-                f"{path} has {found} bytes, and {MANIFEST} says {size}: it "
-                f"was truncated or is another file; {remedy}"
-            )
-        if verify and sha256_of(path) != sha256:
-            raise ValueError(
-                f"{path} was altered: its sha256 is not that of {MANIFEST}; "
-                f"{remedy}"
-            )
-
-
 def _mapped(path: Path, dtype: str, n: int) -> Integer[np.ndarray, "_"]:
     if n == 0:  # an empty file cannot be mapped
         return np.zeros(0, dtype)
@@ -247,16 +259,22 @@ def _from_zero(counts: list[int]) -> Int64[np.ndarray, "_"]:
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
 
-def _groups(
-    keys: Int[np.ndarray, "n"],
-) -> Iterator[tuple[int, Int[np.ndarray, "_"] | slice]]:
-    """Each key with the places where it stands."""
-    if len(keys) == 0:
-        return
-    if (keys == keys[0]).all():
-        yield int(keys[0]), slice(None)
-        return
-    order = np.argsort(keys, kind="stable")
-    borders = np.flatnonzero(np.diff(keys[order])) + 1
-    for places in np.split(order, borders):
-        yield int(keys[places[0]]), places
+def _address(array: Integer[np.ndarray, "_"]) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def spans(
+    starts: Int[np.ndarray, "n"], lengths: Int[np.ndarray, "n"]
+) -> Int64[np.ndarray, "_"]:
+    """The numbers of ranges, one range after another.
+
+    Chapter: book/text/shards.md.
+
+    >>> spans(np.array([10, 20]), np.array([3, 2])).tolist()
+    [10, 11, 12, 20, 21]
+    """
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.asarray(
+        np.arange(total) + np.repeat(starts - (ends - lengths), lengths)
+    )

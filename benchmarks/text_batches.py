@@ -1,0 +1,206 @@
+"""Batches beside a plain DataLoader of PyTorch over the same memory map.
+
+    python benchmarks/text_batches.py
+
+Both sides take the same rows in the same order, in turn, in one process; the
+batches are compared, and the best of several rounds counts. One process is
+timed by the processor's clock, a loader with workers by the clock on the wall.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from scratchlm.text.batches import BatchConfig, Batches
+from scratchlm.text.packing import best_fit
+from scratchlm.text.rows import ChoppedRows, PackedRows
+from scratchlm.text.shard_writing import ShardConfig, write_shards
+from scratchlm.text.shards import TokenShards
+
+SHAPES = [(8, 256), (32, 256), (512, 128), (32, 1024), (64, 1024), (8, 4096)]
+SHAPES += [(32, 4096), (32, 8192)]
+END = "<|endoftext|>"
+
+
+class RandomTokens:
+    """A tokenizer of random documents, since the speed of batches does not
+    depend on what the tokens say."""
+
+    vocab_size = 50_257
+    fingerprint = "random"
+    special_tokens = {END: 50_256}  # noqa: RUF012
+
+    def encode_ordinary(self, text: str) -> list[int]:
+        seed, length = map(int, text.split())
+        rng = np.random.default_rng(seed)
+        ids: list[int] = rng.integers(0, 50_256, length).tolist()
+        return ids
+
+
+def make_shards(folder: Path, n_tokens: int, n_shards: int) -> TokenShards:
+    rng = np.random.default_rng(0)
+    lengths = np.clip(rng.lognormal(6, 1.2, n_tokens // 400), 1, 50_000)
+    lengths = lengths[np.cumsum(lengths) < n_tokens].astype(int)
+    texts = [f"{seed} {length}" for seed, length in enumerate(lengths)]
+    size = int(lengths.sum() + len(lengths)) // n_shards
+    config = ShardConfig(shard_tokens=size)
+    return write_shards(texts, RandomTokens(), folder, config, workers=1)
+
+
+class PlainRows(Dataset[tuple[Tensor, Tensor]]):
+    """What most training scripts have: a slice of the map for each row."""
+
+    def __init__(self, path: Path, n_tokens: int):
+        self.map = np.memmap(path, "<u2", "r")
+        self.n_tokens = n_tokens
+
+    def __len__(self) -> int:
+        return (len(self.map) - 1) // self.n_tokens
+
+    def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
+        start = i * self.n_tokens
+        row = self.map[start : start + self.n_tokens + 1].astype(np.int64)
+        return torch.from_numpy(row[:-1]), torch.from_numpy(row[1:])
+
+
+def our_batches(
+    shards: TokenShards, batch_size: int, n_tokens: int
+) -> Batches:
+    config = BatchConfig(batch_size=batch_size)
+    return Batches(ChoppedRows(shards, n_tokens), config)
+
+
+def loader(
+    shards: TokenShards, batch_size: int, n_tokens: int, steps: int, **how: int
+) -> Iterator[list[Tensor]]:
+    ours = our_batches(shards, batch_size, n_tokens)
+    order = ours.order(0, steps * batch_size)[1].tolist()
+    path = shards.folder / "shard-00000.tokens"
+    rows = PlainRows(path, n_tokens)
+    return iter(DataLoader(rows, batch_size, sampler=order, **how))
+
+
+def seconds_a_step(
+    batches: Iterator[object], steps: int, clock: Callable[[], float]
+) -> float:
+    next(batches)  # starts processes, puts the first samples in order
+    start = clock()
+    for _ in range(steps - 1):
+        next(batches)
+    return (clock() - start) / (steps - 1)
+
+
+def compare_equal(shards: TokenShards, batch_size: int, n_tokens: int) -> str:
+    ours = our_batches(shards, batch_size, n_tokens)
+    for tokens, targets in loader(shards, batch_size, n_tokens, 20):
+        batch = next(ours)
+        if not np.array_equal(batch.tokens, tokens.numpy()):
+            return "differ"
+        if not np.array_equal(batch.targets, targets.numpy()):
+            return "differ"
+    return "equal"
+
+
+def row(*cells: object) -> None:
+    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+
+
+def heading(*cells: str) -> None:
+    print()
+    row(*cells)
+    row(*["---"] * len(cells))
+
+
+def compare_loaders(one: TokenShards, many: TokenShards, rounds: int) -> None:
+    heading(
+        *("B", "T", "ours, µs", "16 files", "DataLoader", "ratio"),
+        *("16 files", "2 workers, wall", "ratio", "batches"),
+    )
+    cpu, wall = time.process_time, time.perf_counter
+    for shape in SHAPES:
+        steps = int(np.clip(20_000_000 // (shape[0] * shape[1]), 20, 400))
+        sides = {
+            "one": lambda s=shape: (our_batches(one, *s), cpu),
+            "many": lambda s=shape: (our_batches(many, *s), cpu),
+            "plain": lambda s=shape, n=steps: (loader(one, *s, n), cpu),
+            "ours, wall": lambda s=shape: (our_batches(one, *s), wall),
+            "two": lambda s=shape, n=steps: (
+                loader(one, *s, n, num_workers=2),
+                wall,
+            ),
+        }
+        best = dict.fromkeys(sides, float("inf"))
+        for _ in range(rounds):
+            for name, make in sides.items():
+                batches, clock = make()
+                took = seconds_a_step(batches, steps, clock) * 1e6
+                best[name] = min(best[name], took)
+        row(
+            *(*shape, f"{best['one']:.0f}", f"{best['many']:.0f}"),
+            *(f"{best['plain']:.0f}", f"{best['plain'] / best['one']:.1f}"),
+            *(f"{best['plain'] / best['many']:.1f}", f"{best['two']:.0f}"),
+            f"{best['two'] / best['ours, wall']:.1f}",
+            compare_equal(one, *shape),
+        )
+
+
+def measure_layouts(shards: TokenShards, rounds: int) -> None:
+    """What documents and positions cost beside the plain rows."""
+    heading("B", "T", "chopped, µs", "with documents", "packed")
+    for batch_size, n_tokens in [(32, 1024), (32, 4096)]:
+        config = BatchConfig(batch_size=batch_size)
+        took = []
+        for rows in (
+            ChoppedRows(shards, n_tokens),
+            ChoppedRows(shards, n_tokens, documents=True),
+            PackedRows(shards, n_tokens),
+        ):
+            steps = min(200, len(rows) // batch_size)
+            took.append(
+                min(
+                    seconds_a_step(
+                        Batches(rows, config), steps, time.process_time
+                    )
+                    for _ in range(rounds)
+                )
+            )
+        row(batch_size, n_tokens, *(f"{t * 1e6:.0f}" for t in took))
+
+
+def measure_packing(n_documents: int) -> None:
+    heading("documents", "T", "seconds", "padding")
+    rng = np.random.default_rng(0)
+    for n_tokens in (1024, 8192):
+        lengths = np.clip(rng.lognormal(6, 1.2, n_documents), 1, n_tokens)
+        lengths = lengths.astype(np.int64)
+        start = time.process_time()
+        n_rows = len(best_fit(lengths, n_tokens).bounds) - 1
+        took = time.process_time() - start
+        padding = 1 - lengths.sum() / (n_rows * n_tokens)
+        row(f"{n_documents:,}", n_tokens, f"{took:.2f}", f"{padding:.3%}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tokens", type=int, default=20_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        one = make_shards(Path(folder) / "one", args.tokens, 1)
+        many = make_shards(Path(folder) / "many", args.tokens, 16)
+        # One file for the plain rows; the first of two holds nearly all.
+        compare_loaders(one, many, args.rounds)
+        measure_layouts(one, args.rounds)
+    measure_packing(1_000_000)
+
+
+if __name__ == "__main__":
+    main()
