@@ -1,0 +1,8 @@
+"""``python -m scratchlm``. Chapter: book/text/corpora.md."""
+
+import sys
+
+from scratchlm.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
