@@ -2,7 +2,7 @@
 
 import sys
 
-from scratchlm.cli import main
+from scratchlm.cli.program import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,0 +1,76 @@
+"""``dedup``: each document once. Chapter: book/text/deduplication.md."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from scratchlm.cli.options import Reading, say
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dedup(Reading):
+    """Keep one of each group of equal and nearly equal documents.
+
+    Reads its input twice; the standard input is kept on disk in between.
+
+    Example: python -m scratchlm dedup clean.jsonl.zst -o unique.parquet
+    """
+
+    near: bool = True
+    """drop near-duplicates (MinHash), not only equal texts"""
+    verify: bool = False
+    """compare candidates exactly; needs 12 bytes of memory a word"""
+    threshold: float = 0.75
+    """with --verify: the Jaccard similarity from which on two are one"""
+    keep: Literal["first", "longest"] = "first"
+    """which document of a group stays"""
+    lines: bool = False
+    """also drop lines that an earlier document has"""
+    against: tuple[str, ...] = ()
+    """files with the questions of a test; drop documents that quote one"""
+    workers: int | None = None
+    """processes; None takes one per core"""
+
+    def run(self) -> None:
+        """Do it. Chapter: book/text/deduplication.md."""
+        from scratchlm.text.corpora import write_texts  # noqa: PLC0415
+        from scratchlm.text.dedup import (  # noqa: PLC0415
+            DedupConfig,
+            deduplicate,
+        )
+
+        config = DedupConfig(
+            near=self.near,
+            verify=self.verify,
+            threshold=self.threshold,
+            keep=self.keep,
+        )
+        with self.twice() as again:
+            found = deduplicate(
+                again(), config, workers=self.workers, progress=self.progress
+            )
+            kept = set(found.kept.tolist())
+            texts = (text for i, text in enumerate(again()) if i in kept)
+            write_texts(self._further(texts), self.out, self.column)
+        say(f"dedup: {found.report}")
+
+    def _further(self, texts: Iterator[str]) -> Iterator[str]:
+        from scratchlm.text.corpora import read_texts  # noqa: PLC0415
+        from scratchlm.text.decontamination import (  # noqa: PLC0415
+            Decontaminator,
+        )
+        from scratchlm.text.exact import drop_repeated_lines  # noqa: PLC0415
+        from scratchlm.text.parallel import batches  # noqa: PLC0415
+
+        if self.lines:
+            parts = drop_repeated_lines(texts)
+            texts = (part.text for part in parts if part.text)
+        if not self.against:
+            return texts
+        tests = Decontaminator(read_texts(self.against, self.column))
+        return (
+            text
+            for batch in batches(texts)
+            for text, bad in zip(batch, tests.contaminated(batch), strict=True)
+            if not bad
+        )

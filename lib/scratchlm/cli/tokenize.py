@@ -1,0 +1,72 @@
+"""``tokenize``: documents to token ids. Chapter: book/text/shards.md."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+
+from scratchlm.cli.options import Reading, say
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokenize(Reading):
+    """Turn documents into shards of token ids.
+
+    The tokenizer is loaded from its folder, or trained on the documents
+    with --vocab-size and saved there. After a kill, the same command goes
+    on where it stopped, and the bytes are the same.
+
+    Example: python -m scratchlm tokenize unique.parquet -o shards
+    --tokenizer tok --vocab-size 16384
+    """
+
+    out: Annotated[
+        str, arg(aliases=["-o"], metavar="FOLDER", help="for the shards")
+    ]
+    tokenizer: Path
+    """the tokenizer's folder"""
+    vocab_size: int | None = None
+    """train a tokenizer of this size, where its folder holds none yet"""
+    shard_tokens: int = 1 << 25
+    """a shard ends behind the document that reaches this many tokens"""
+    workers: int | None = None
+    """processes; None takes one per core"""
+
+    def run(self) -> None:
+        """Do it. Chapter: book/text/shards.md."""
+        from scratchlm.text.bpe import BPETokenizer  # noqa: PLC0415
+        from scratchlm.text.shard_manifest import (  # noqa: PLC0415
+            ShardConfig,
+        )
+        from scratchlm.text.shard_writing import write_shards  # noqa: PLC0415
+
+        config = ShardConfig(shard_tokens=self.shard_tokens)
+        saved = self.tokenizer / "tokenizer.json"
+        with self.twice() as again:
+            if self.vocab_size is None or saved.exists():
+                tok = BPETokenizer.load(self.tokenizer)
+            else:
+                tok = BPETokenizer.train(
+                    again(),
+                    self.vocab_size,
+                    special_tokens=[config.end_of_text or ""],
+                    workers=self.workers,
+                    progress=self.progress,
+                )
+                tok.save(self.tokenizer)
+            if self.vocab_size not in (None, tok.vocab_size):
+                raise ValueError(
+                    f"{self.tokenizer} holds a tokenizer of "
+                    f"{tok.vocab_size} entries, not {self.vocab_size}; leave "
+                    "--vocab-size out, or name another folder"
+                )
+            shards = write_shards(
+                again(),
+                tok,
+                self.out,
+                config,
+                workers=self.workers,
+                progress=self.progress,
+            )
+        say(f"tokenize: {len(shards):,} documents, {shards.n_tokens:,} tokens")

@@ -1,0 +1,46 @@
+"""Shards from documents, with a tokenizer that is there or is made."""
+
+from scratchlm.cli.program import main
+from scratchlm.text.bpe import BPETokenizer
+from scratchlm.text.corpora import python_docs, write_texts
+from scratchlm.text.shards import TokenShards
+
+
+def run(tmp_path, *options):
+    folder = str(tmp_path / "shards")
+    path = str(tmp_path / "in.jsonl")
+    common = ["--no-progress", "--workers", "1"]
+    return main(["tokenize", path, "-o", folder, *common, *options])
+
+
+def test_a_tokenizer_is_trained_once_and_then_loaded(tmp_path, capsys):
+    """A second run that trains anew, on other text, and mixes two
+    vocabularies in one folder."""
+    texts = list(python_docs(60_000))
+    write_texts(texts, tmp_path / "in.jsonl")
+    where = ["--tokenizer", str(tmp_path / "tok")]
+    assert run(tmp_path, *where) == 2
+    assert "tokenizer.json" in capsys.readouterr().err
+    trained = [*where, "--vocab-size", "400"]
+    assert run(tmp_path, *trained) == 0
+    tok = BPETokenizer.load(tmp_path / "tok")
+    shards = TokenShards(tmp_path / "shards", tok)
+    ids = [tok.encode(text) for text in texts]
+    end = tok.special_tokens["<|endoftext|>"]
+    assert [list(each) for each in shards] == [[*each, end] for each in ids]
+    made = (tmp_path / "tok" / "tokenizer.json").stat().st_mtime_ns
+    assert run(tmp_path, *trained) == 0
+    assert run(tmp_path, *where) == 0
+    assert made == (tmp_path / "tok" / "tokenizer.json").stat().st_mtime_ns
+    assert run(tmp_path, *where, "--vocab-size", "500") == 2
+    assert "holds a tokenizer of 400" in capsys.readouterr().err
+
+
+def test_other_documents_are_refused(tmp_path, capsys):
+    """Shards of two corpora under one manifest."""
+    write_texts(["one " * 50], tmp_path / "in.jsonl")
+    options = ["--tokenizer", str(tmp_path / "tok"), "--vocab-size", "260"]
+    assert run(tmp_path, *options) == 0
+    write_texts(["two " * 50], tmp_path / "in.jsonl")
+    assert run(tmp_path, *options) == 2
+    assert "Traceback" not in capsys.readouterr().err
