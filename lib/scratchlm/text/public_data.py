@@ -212,7 +212,6 @@ class Download:
 
     def _download(self, path: Path, timeout: float, progress: bool) -> None:
         digest = hashlib.sha256()
-        size = 0
         with (
             urlopen(self.url, timeout=timeout) as answer,
             atomic_file(path) as file,
@@ -224,15 +223,13 @@ class Download:
                 disable=not progress,
             ) as bar,
         ):
-            # A server that hangs up early looks like one that is done.
             while chunk := answer.read(CHUNK):
                 file.write(chunk)
                 digest.update(chunk)
-                size += len(chunk)
                 bar.update(len(chunk))
             if digest.hexdigest() != self.sha256:
                 raise ValueError(
-                    f"{self.url} sent {size:,} bytes of sha256 "
+                    f"{self.url} sent {file.tell():,} bytes of sha256 "
                     f"{digest.hexdigest()}, not the {self.n_bytes:,} bytes "
                     f"of {self.sha256}; try again, and if it stays so the "
                     "file has changed"
