@@ -55,6 +55,7 @@ def test_help_loads_no_library_that_works():
         ["corpus", "python-docs", "-o", "a.pdf"],
         ["dedup"],
         ["dedup", "no-such-file.txt"],
+        ["clean", "a.pdf"],
     ],
 )
 def test_a_mistake_is_2_and_no_traceback(arguments, tmp_path):

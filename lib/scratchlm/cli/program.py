@@ -8,6 +8,7 @@ from typing import Any
 
 import tyro
 
+from scratchlm.cli.clean import Clean
 from scratchlm.cli.corpus import Corpus
 from scratchlm.cli.dedup import Dedup
 from scratchlm.cli.options import say
@@ -18,7 +19,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 COMMANDS: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {"corpus": Corpus, "dedup": Dedup, "tokenize": Tokenize}
+    {"corpus": Corpus, "clean": Clean, "dedup": Dedup, "tokenize": Tokenize}
 )
 
 
