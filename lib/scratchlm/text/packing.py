@@ -34,8 +34,8 @@ def best_fit(lengths: Int[np.ndarray, "n"], capacity: int) -> Packing:
         capacity: of a row.
 
     Returns:
-        What best-fit decreasing gives, one piece after another; about 24
-        bytes of memory a piece.
+        Rows as full as best-fit decreasing fills them, one piece after
+        another; about 24 bytes of memory a piece.
 
     Raises:
         ValueError: a length is out of range.
