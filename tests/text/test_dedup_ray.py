@@ -150,6 +150,8 @@ def cluster(tmp_path):
         include_dashboard=False,
         log_to_driver=False,
         object_store_memory=200_000_000,
+        # A worker takes seconds to start, and would be ended after one.
+        _system_config={"idle_worker_killing_time_threshold_ms": 600_000},
         **({"_temp_dir": str(tmp_path)} if fits else {}),
     )
     ray.data.DataContext.get_current().enable_progress_bars = False

@@ -13,16 +13,17 @@ from jaxtyping import UInt64
 
 from scratchlm.text.shingles import not_one_string
 
-_SPACE = bytes(ord(c) for c in map(chr, range(128)) if c.isspace())
+_LOWER = bytes(range(256)).lower()
+_SPACE = bytes(code for code in range(128) if chr(code).isspace())
 
 
 def normalise(text: str) -> bytes:
-    """Drop white space and case, and compose accents: what is left is UTF-8.
+    """Drop white space and case, and compose accents; the rest is UTF-8.
 
     Chapter: book/text/deduplication.md.
     """
     if text.isascii():
-        return text.lower().encode().translate(None, _SPACE)
+        return text.encode().translate(_LOWER, _SPACE)
     composed = unicodedata.normalize("NFC", text.lower())
     return "".join(composed.split()).encode("utf-8", "surrogatepass")
 

@@ -169,20 +169,28 @@ def _hash_words(
         (len(joined) - 7,), "<u8", buffer=joined, strides=(1,)
     )
     lengths = ends - starts
-    hashes: Hashes = lengths.astype(np.uint64) * _LENGTH
-    at = np.arange(len(starts))
-    for read in range(0, _LONG, 8):
-        if read:
-            at = at[lengths[at] > read]
-        part = eights[starts[at] + read].astype(np.uint64)
-        part &= _MASKS[np.minimum(lengths[at] - read, 8)]
-        mixed = (hashes[at] ^ part) * _WORD
-        hashes[at] = mixed ^ (mixed >> np.uint64(29))
+    hashes = lengths.astype(np.uint64) * _LENGTH
+    hashes = _absorb(hashes, eights[starts], lengths)
+    for read in range(8, _LONG, 8):
+        at = np.flatnonzero(lengths > read)
+        part = eights[starts[at] + read]
+        hashes[at] = _absorb(hashes[at], part, lengths[at] - read)
     for i in np.flatnonzero(lengths > _LONG):
         word = joined[starts[i] : ends[i]]
         digest = hashlib.blake2b(word, digest_size=8).digest()
         hashes[i] = int.from_bytes(digest, "little")
     return hashes
+
+
+def _absorb(
+    hashes: Hashes, part: Hashes, lengths: Int64[np.ndarray, "_"]
+) -> Hashes:
+    """Mix the next eight bytes into each hash, or what is left of them."""
+    masked: Hashes = part & _MASKS.take(lengths, mode="clip")
+    masked ^= hashes
+    masked *= _WORD
+    masked ^= masked >> np.uint64(29)
+    return masked
 
 
 _MASKS = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)
