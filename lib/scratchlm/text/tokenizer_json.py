@@ -9,8 +9,10 @@ does not do, it refuses to load, since to ignore it would give other ids.
 import json
 import os
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from scratchlm.text.bpe_merge import Pair
 from scratchlm.text.bpe_vocabulary import BPEVocabulary, Vocabulary
@@ -20,13 +22,15 @@ from scratchlm.text.published import from_printable, to_printable
 FILE = "tokenizer.json"
 CONFIG = "tokenizer_config.json"
 
+Built = TypeVar("Built")
+
 # Hugging Face's library matches with Oniguruma, where `{1,3}+` repeats a
 # repetition and `$` stands before every line end.
-_ONIGURUMA = {
+ONIGURUMA = {
     GPT2: GPT2.replace("$", r"\z"),
     CL100K: CL100K.replace("$", r"\z").replace("{1,3}+", "{1,3}"),
 }
-_FROM_ONIGURUMA = {theirs: ours for ours, theirs in _ONIGURUMA.items()}
+FROM_ONIGURUMA = {theirs: ours for ours, theirs in ONIGURUMA.items()}
 
 
 def save(state: BPEVocabulary, folder: Path) -> None:
@@ -41,6 +45,21 @@ def save(state: BPEVocabulary, folder: Path) -> None:
     Raises:
         ValueError: ``folder`` is a file.
     """
+    write_folder(folder, _document(state))
+
+
+def write_folder(folder: Path, document: dict[str, Any]) -> None:
+    """Write a document, and the file that names the class to load it.
+
+    Chapter: book/text/tokenizer.md.
+
+    Args:
+        folder: where; made where it is missing.
+        document: the content of ``tokenizer.json``.
+
+    Raises:
+        ValueError: ``folder`` is a file.
+    """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; give a folder to save into")
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +67,7 @@ def save(state: BPEVocabulary, folder: Path) -> None:
         "tokenizer_class": "PreTrainedTokenizerFast",
         "clean_up_tokenization_spaces": False,
     }
-    _write(folder / FILE, _document(state))
+    _write(folder / FILE, document)
     _write(folder / CONFIG, config)
 
 
@@ -61,10 +80,30 @@ def load(cls: type[Vocabulary], folder: Path) -> Vocabulary:
         ValueError: the file is missing, corrupt or does what this package
             does not; the message names the file and what is wrong.
     """
+    build = partial(_vocabulary, cls)
+    return read_folder(folder, "byte-level BPE tokenizer", build)
+
+
+def read_folder(
+    folder: Path, kind: str, build: Callable[[dict[str, Any]], Built]
+) -> Built:
+    """Read ``tokenizer.json`` and make something of it.
+
+    Chapter: book/text/tokenizer.md.
+
+    Args:
+        folder: where the file lies.
+        kind: what it should hold, in words.
+        build: makes it from the document; it raises where it cannot.
+
+    Raises:
+        ValueError: the file is missing or corrupt, or ``build`` raised; the
+            message names the file and what is wrong.
+    """
     path = folder / FILE
     try:
         document = json.loads(path.read_text("utf-8"))
-        return _vocabulary(cls, document)
+        return build(document)
     except FileNotFoundError:
         raise ValueError(
             f"there is no {path}; give the folder that a tokenizer was saved "
@@ -77,14 +116,12 @@ def load(cls: type[Vocabulary], folder: Path) -> Vocabulary:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else error
         raise ValueError(
-            f"{path} is not a byte-level BPE tokenizer that this package can "
+            f"{path} is not a {kind} that this package can "
             f"load: {what}; use the tokenizers library for it"
         ) from error
 
 
 def _document(state: BPEVocabulary) -> dict[str, Any]:
-    expression = state.cutter.expression
-    split = _ONIGURUMA.get(expression, expression)
     byte_level = {
         "type": "ByteLevel",
         "add_prefix_space": False,
@@ -96,18 +133,13 @@ def _document(state: BPEVocabulary) -> dict[str, Any]:
         "truncation": None,
         "padding": None,
         "added_tokens": [
-            _added(name, i) for name, i in state.special_tokens.items()
+            added_token(name, i) for name, i in state.special_tokens.items()
         ],
         "normalizer": None,
         "pre_tokenizer": {
             "type": "Sequence",
             "pretokenizers": [
-                {
-                    "type": "Split",
-                    "pattern": {"Regex": split},
-                    "behavior": "Isolated",
-                    "invert": False,
-                },
+                split_rule(state.cutter.expression),
                 byte_level,
             ],
         },
@@ -134,7 +166,11 @@ def _model(state: BPEVocabulary) -> dict[str, Any]:
     }
 
 
-def _added(name: str, i: int) -> dict[str, Any]:
+def added_token(name: str, i: int) -> dict[str, Any]:
+    """A special token as the file writes it.
+
+    Chapter: book/text/tokenizer.md.
+    """
     return {
         "id": i,
         "content": name,
@@ -161,14 +197,7 @@ def _vocabulary(cls: type[Vocabulary], document: dict[str, Any]) -> Vocabulary:
     ):
         if model.get(key):
             raise ValueError(f"its model has {key} = {model[key]!r}")
-    if document.get("normalizer"):
-        raise ValueError(f"it has the normalizer {document['normalizer']}")
-    special = {}
-    for added in document.get("added_tokens") or ():
-        special[added["content"]] = added["id"]
-        for key in ("lstrip", "rstrip", "single_word"):
-            if added.get(key):
-                raise ValueError(f"{added['content']!r} has {key} set")
+    special = special_of(document)
     vocab = {
         from_printable(name): i
         for name, i in model["vocab"].items()
@@ -181,6 +210,56 @@ def _vocabulary(cls: type[Vocabulary], document: dict[str, Any]) -> Vocabulary:
         special_tokens=special,
         whole_pieces=bool(model.get("ignore_merges", False)),
     )
+
+
+def special_of(document: dict[str, Any]) -> dict[str, int]:
+    """The special tokens of a document that does not normalise text.
+
+    Chapter: book/text/tokenizer.md.
+
+    Raises:
+        ValueError: it has a normaliser, or a special token that takes more
+            than its own spelling.
+    """
+    if document.get("normalizer"):
+        raise ValueError(f"it has the normalizer {document['normalizer']}")
+    special = {}
+    for added in document.get("added_tokens") or ():
+        special[added["content"]] = added["id"]
+        for key in ("lstrip", "rstrip", "single_word"):
+            if added.get(key):
+                raise ValueError(f"{added['content']!r} has {key} set")
+    return special
+
+
+def split_rule(expression: str) -> dict[str, Any]:
+    """The pre-tokenizer that cuts text at a pattern's pieces.
+
+    Chapter: book/text/tokenizer.md.
+
+    Args:
+        expression: the regular expression, as this package writes it.
+    """
+    return {
+        "type": "Split",
+        "pattern": {"Regex": ONIGURUMA.get(expression, expression)},
+        "behavior": "Isolated",
+        "invert": False,
+    }
+
+
+def pattern_of(split: dict[str, Any]) -> str:
+    """The pattern of a pre-tokenizer that cuts text at pieces.
+
+    Chapter: book/text/tokenizer.md.
+
+    Raises:
+        ValueError: it does something else.
+    """
+    if split["behavior"] != "Isolated" or split.get("invert"):
+        raise ValueError(f"its pre-tokenizer splits as {split}")
+    expression = split["pattern"]["Regex"]
+    return find_pattern(FROM_ONIGURUMA.get(expression, expression)).name
 
 
 def _merge(merge: list[str] | str) -> Pair:
@@ -201,10 +280,7 @@ def _pattern(rule: dict[str, Any]) -> str:
     if len(splits) != 1 or splits[0]["type"] != "Split":
         raise ValueError(f"its pre-tokenizer is {rules}")
     (split,) = splits
-    if split["behavior"] != "Isolated" or split.get("invert"):
-        raise ValueError(f"its pre-tokenizer splits as {split}")
-    expression = split["pattern"]["Regex"]
-    return find_pattern(_FROM_ONIGURUMA.get(expression, expression)).name
+    return pattern_of(split)
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
