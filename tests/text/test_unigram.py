@@ -71,6 +71,17 @@ def test_sampled_frequencies_of_a_word():
     assert toy.score("xab") == pytest.approx(-3.5 - 10 - 2.5)
 
 
+def test_loss_per_token_orders_vocabularies_backwards():
+    """Two models compared by their loss per token, where the one with the
+    larger tokens looks worse and is better. Bytes are what they share."""
+    text = "\n".join(DOCS[::4])
+    small = UnigramTokenizer.train(DOCS, 400)
+    losses = [-tok.log_likelihood(text) for tok in (small, TRAINED)]
+    tokens = [len(tok.encode(text)) for tok in (small, TRAINED)]
+    assert losses[0] / tokens[0] < losses[1] / tokens[1]
+    assert losses[0] / len(text.encode()) > losses[1] / len(text.encode())
+
+
 @pytest.mark.parametrize("power", [-0.1, float("nan"), float("inf")])
 def test_powers_that_draw_nothing(power):
     """A power of -1, which prefers the worst segmentations."""

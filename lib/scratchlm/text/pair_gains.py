@@ -44,7 +44,7 @@ def likelihood(counts: PairCounts) -> Gains:
     Chapter: book/text/unigram.md.
 
     Source: Schuster and Nakajima 2012, "Japanese and Korean Voice Search",
-    section 3, who name the criterion; the formula is derived in the chapter.
+    who name the criterion; the formula is derived in the chapter.
     """
     both, left, right = counts.both, counts.left, counts.right
     shrinks = _x_log_x(left - both) - _x_log_x(left)

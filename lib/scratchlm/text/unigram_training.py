@@ -202,11 +202,7 @@ def train(  # noqa: PLR0913
     size = vocab_size - n_fixed - len(special_tokens)
     if size < len(alphabet):
         raise ValueError(
-            f"vocab_size is {vocab_size}, but "
-            f"{'the 256 bytes' if byte_fallback else 'the unknown token'}, "
-            f"{len(alphabet)} characters and {len(special_tokens)} special "
-            f"tokens are {vocab_size - size + len(alphabet)}; give at least "
-            "as many, or a smaller coverage"
+            _too_small(vocab_size, byte_fallback, alphabet, special_tokens)
         )
     trainer = UnigramTrainer(
         runs_of(counts, alphabet), SEEDS * size if n_seeds is None else n_seeds
@@ -230,6 +226,22 @@ def train(  # noqa: PLR0913
         special_tokens=SpecialTokens.following(
             special_tokens, first_special
         ).ids,
+    )
+
+
+def _too_small(
+    vocab_size: int,
+    byte_fallback: bool,
+    alphabet: Collection[str],
+    special_tokens: Sequence[str],
+) -> str:
+    fixed = "the 256 bytes" if byte_fallback else "the unknown token"
+    n_fixed = 256 if byte_fallback else 1
+    return (
+        f"vocab_size is {vocab_size}, but {fixed}, {len(alphabet)} characters "
+        f"and {len(special_tokens)} special tokens are "
+        f"{n_fixed + len(alphabet) + len(special_tokens)}; give at least as "
+        "many, or a smaller coverage"
     )
 
 

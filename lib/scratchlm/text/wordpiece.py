@@ -41,8 +41,8 @@ class WordPieceTokenizer(SubwordTokenizer):
     Raises:
         ValueError: the parts do not make a tokenizer; the message says why.
 
-    Source: Schuster and Nakajima 2012, "Japanese and Korean Voice Search",
-    section 3; the encoder as in Devlin et al. 2019, "BERT", whose released
+    Source: Schuster and Nakajima 2012, "Japanese and Korean Voice Search";
+    the encoder as in Devlin et al. 2019, "BERT", whose released
     code has the limit and the mark.
     """
 

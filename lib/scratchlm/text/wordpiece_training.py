@@ -42,12 +42,7 @@ def train(  # noqa: PLR0913
     tokens = ["[UNK]", *alphabet, *("##" + c for c in alphabet)]
     room = vocab_size - len(tokens) - len(special_tokens)
     if room < 0:
-        raise ValueError(
-            f"vocab_size is {vocab_size}, but the unknown token, "
-            f"{len(alphabet)} characters in two forms and "
-            f"{len(special_tokens)} special tokens are {vocab_size - room}; "
-            "give at least as many, or a smaller coverage"
-        )
+        raise ValueError(_too_small(vocab_size, room, alphabet))
     merges = learn_merges(
         only_of(counts, frozenset(alphabet)),
         room,
@@ -66,6 +61,14 @@ def train(  # noqa: PLR0913
     special = SpecialTokens.following(special_tokens, len(tokens))
     vocab = {token: i for i, token in enumerate(tokens)}
     return cls(pattern=pattern, vocab=vocab, special_tokens=special.ids)
+
+
+def _too_small(vocab_size: int, room: int, alphabet: Sequence[str]) -> str:
+    return (
+        f"vocab_size is {vocab_size}, but the unknown token, {len(alphabet)} "
+        f"characters in two forms and the special tokens are "
+        f"{vocab_size - room}; give at least as many, or a smaller coverage"
+    )
 
 
 def learn_merges(
