@@ -208,14 +208,9 @@ def train(  # noqa: PLR0913
         runs_of(counts, alphabet), SEEDS * size if n_seeds is None else n_seeds
     )
     trainer.prune_to(size, progress=progress)
-    if len(trainer.tokens) < size:
-        warnings.warn(
-            f"the text repeats only {len(trainer.tokens)} substrings worth "
-            f"keeping, so the vocabulary is smaller than {vocab_size}; give "
-            "more text, more seeds or a smaller vocab_size",
-            stacklevel=3,
-        )
     scores = trainer.vocabulary
+    if len(scores) < size:
+        _warn_of_few(len(scores), vocab_size)
     first_special = n_fixed + len(scores)
     return cls(
         pattern=pattern,
@@ -226,6 +221,15 @@ def train(  # noqa: PLR0913
         special_tokens=SpecialTokens.following(
             special_tokens, first_special
         ).ids,
+    )
+
+
+def _warn_of_few(n_tokens: int, vocab_size: int) -> None:
+    warnings.warn(
+        f"the text repeats only {n_tokens} substrings worth keeping, so the "
+        f"vocabulary is smaller than {vocab_size}; give more text, more "
+        "seeds or a smaller vocab_size",
+        stacklevel=4,
     )
 
 

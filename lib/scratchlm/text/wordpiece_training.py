@@ -52,15 +52,19 @@ def train(  # noqa: PLR0913
     )
     tokens += [joined(*pair) for pair in merges]
     if len(merges) < room:
-        warnings.warn(
-            f"the text holds only {len(merges)} merges, so the vocabulary "
-            f"has {len(tokens) + len(special_tokens)} tokens, not "
-            f"{vocab_size}; give more text or a smaller vocab_size",
-            stacklevel=3,
-        )
+        _warn_of_few(len(merges), len(tokens) + len(special_tokens))
     special = SpecialTokens.following(special_tokens, len(tokens))
     vocab = {token: i for i, token in enumerate(tokens)}
     return cls(pattern=pattern, vocab=vocab, special_tokens=special.ids)
+
+
+def _warn_of_few(n_merges: int, n_tokens: int) -> None:
+    warnings.warn(
+        f"the text holds only {n_merges} merges, so the vocabulary has "
+        f"{n_tokens} tokens, not as many as asked for; give more text or a "
+        "smaller vocab_size",
+        stacklevel=4,
+    )
 
 
 def _too_small(vocab_size: int, room: int, alphabet: Sequence[str]) -> str:
