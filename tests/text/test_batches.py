@@ -230,5 +230,9 @@ def test_corpora_must_agree(corpora):
         Batches(
             {"a": ChoppedRows(a, 4), "b": ChoppedRows(b, 5)}, BatchConfig()
         )
+    empty = ChoppedRows(a, 5)
+    empty.shards = type("NoTokens", (), {"n_tokens": 1})()
+    with pytest.raises(ValueError, match="'b' has no rows; leave it out"):
+        Batches({"a": ChoppedRows(a, 5), "b": empty}, BatchConfig())
     with pytest.raises(ValueError, match="documents=True"):
         Batches({"a": ChoppedRows(a, 5), "b": PackedRows(b, 5)}, BatchConfig())

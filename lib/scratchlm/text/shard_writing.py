@@ -41,14 +41,12 @@ from scratchlm.text.shard_manifest import (
 )
 from scratchlm.text.shards import TokenShards
 
-DEFAULTS = ShardConfig()
-
 
 def write_shards(  # noqa: PLR0913
     texts: Iterable[str],
     tokenizer: Tokenizer,
     folder: str | Path,
-    config: ShardConfig = DEFAULTS,
+    config: ShardConfig | None = None,
     *,
     workers: int | None = None,
     progress: bool = False,
@@ -66,7 +64,7 @@ def write_shards(  # noqa: PLR0913
             Special tokens in them are plain text.
         tokenizer: encodes them.
         folder: where; made where it is missing.
-        config: how they become shards.
+        config: how they become shards; None for ``ShardConfig()``.
         workers: processes; None takes one per core. The bytes are the same
             whatever the number.
         progress: show a progress bar.
@@ -86,7 +84,7 @@ def write_shards(  # noqa: PLR0913
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; give a folder to write into")
     workers = n_workers(workers)
-    settings = Settings.of(tokenizer, config)
+    settings = Settings.of(tokenizer, config or ShardConfig())
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder):
         manifest = _begin(folder, settings)
