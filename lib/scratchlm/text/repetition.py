@@ -107,6 +107,9 @@ def _ngram_ids(words: list[str], n: int) -> Int64[np.ndarray, "grams"]:
     unigrams = np.array(ids, np.int64)
     grams = unigrams
     for size in range(1, n):
+        if len(grams) and grams.max() == len(grams) - 1:
+            # All differ, and so do all that are longer.
+            return np.arange(max(0, len(words) - n + 1))
         pairs = grams[:-1] * len(number) + unigrams[size:]
         _, grams = np.unique(pairs, return_inverse=True)
     return np.asarray(grams, np.int64)
