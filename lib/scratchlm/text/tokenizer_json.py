@@ -22,7 +22,7 @@ from scratchlm.text.published import from_printable, to_printable
 FILE = "tokenizer.json"
 CONFIG = "tokenizer_config.json"
 
-Built = TypeVar("Built")
+Result = TypeVar("Result")
 
 # Hugging Face's library matches with Oniguruma, where `{1,3}+` repeats a
 # repetition and `$` stands before every line end.
@@ -85,8 +85,8 @@ def load(cls: type[Vocabulary], folder: Path) -> Vocabulary:
 
 
 def read_folder(
-    folder: Path, kind: str, build: Callable[[dict[str, Any]], Built]
-) -> Built:
+    folder: Path, kind: str, build: Callable[[dict[str, Any]], Result]
+) -> Result:
     """Read ``tokenizer.json`` and make something of it.
 
     Chapter: book/text/tokenizer.md.
