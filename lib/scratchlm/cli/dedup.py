@@ -19,7 +19,7 @@ class Dedup(Reading):
     near: bool = True
     """drop near-duplicates (MinHash), not only equal texts"""
     verify: bool = False
-    """compare candidates exactly; needs 12 bytes of memory a word"""
+    """compare candidates exactly; needs 16 bytes of memory a word"""
     threshold: float = 0.75
     """with --verify: the Jaccard similarity from which on two are one"""
     keep: Literal["first", "longest"] = "first"

@@ -51,7 +51,7 @@ class DedupConfig:
         rows: values in a band; documents of similarity ``(1 / bands) **
             (1 / rows)`` meet with a probability of about 0.64.
         verify: link only those whose exact Jaccard similarity reaches
-            ``threshold``. Needs 12 bytes of memory a word.
+            ``threshold``. Needs 16 bytes of memory a word.
         threshold: for ``verify``.
         keep: the ``first`` of a cluster, or the ``longest``, which does not
             depend on the order of the documents.
