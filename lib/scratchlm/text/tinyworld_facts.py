@@ -1,161 +1,168 @@
-"""What is true in a world, and how it is told. Chapter: book/text/corpora.md.
+"""What is told and asked of the world's facts. Chapter: book/text/corpora.md.
 
-The world's seed decides who lives where, what is sold where and all else
-that a model can only learn by heart.
+A page of the world's encyclopedia tells all that is true of one person, town,
+shop or animal: one fact first, which names it, the others in any order.
 """
 
-import random
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
-
-from scratchlm.text import tinyworld_words as words
-from scratchlm.text.tinyworld_grammar import Entity, Options
-from scratchlm.text.tinyworld_telling import Case, Teller
-
-T = TypeVar("T")
+from scratchlm.text.tinyworld_grammar import Linked
+from scratchlm.text.tinyworld_setting import QUESTIONS, World
+from scratchlm.text.tinyworld_telling import Case, Filler, Teller
 
 FACT_LINES = """
-facts.people ^
-  From the book of people.
-facts.towns ^
-  From the book of towns.
-facts.animals ^
-  From the book of animals.
-facts.shops ^
-  From the book of shops.
-person.lives /
-  {A} is a {A.child} who lives in {H}.
+page.person ^
+  From the [Book|Big Book] of People.
+  Who is who in the valley?
+page.town ^
+  From the [Book|Big Book] of Towns.
+  The towns of the valley.
+page.shop ^
+  From the [Book|Big Book] of Shops.
+  Where to buy what.
+page.animal ^
+  From the [Book|Big Book] of Animals.
+  The animals of the valley.
+person.home /
   {A} lives in {H}.
+  {A} is a {A.child} from {H}.
+  In {H} lives a {A.child} [called|named|by the name of] {A}.
 person.sibling
-  {A.His} {B.sibling} is called {B}.
+  {A.His} {B.sibling} is [called|named] {B}.
   {B} is {A.his} {B.sibling}.
+  {A.He} has a {B.sibling} whose name is {B}.
 person.pet
-  {A.He} keeps a {X}.
-  {A.His} pet is a {X}.
+  {A.He} [keeps|has|looks after] {X.a}.
+  {A.His} pet is {X.a}.
+  There is {X.a} in {A.his} house.
 person.food
-  {A.He} likes {F} best.
+  {A.He} likes {F} [best|most|more than anything].
   {A.His} favourite food is {F}.
-town.north /
-  {H} lies south of {G}.
-  North of {H} lies {G}.
-town.landmark
-  The town has {L}.
-  People come to see {L}.
+  What {A.he} likes to eat best is {F}.
+person.work
+  {A.He} wants to be {W} [one day|when {A.he} grows up].
+  [One day|Later] {A.he} will be {W}.
+  {A.His} dream is to become {W}.
+town.sight /
+  {H} is a [small|quiet|busy|pretty] town with {L}.
+  The town of {H} [has|is known for|is proud of] {L}.
+  In {H} stands {L}.
+town.north
+  [To the north|North of it] lies {G}.
+  {G} is the next town to the north.
+town.east
+  [To the east|East of it] lies {G}.
+  {G} is the next town to the east.
+town.crop
+  [The fields around it|Its farmers|Its people] grow {F}.
+  It is a good place for {F}.
 town.shop
-  {Z} is there.
+  {Z.Name} is there.
   You will find {Z} there.
-animal.eats /
-  {X.plural} eat {F}.
-  A {X} likes to eat {F}.
-animal.sleeps
-  They sleep {D}.
-  At night they lie {D}.
-shop.where /
-  {Z} is in {H}.
+  One of its shops is {Z}.
+shop.home /
+  {Z.Name} is in {H}.
+  {Z.Name} stands [in a street|near the gate|in the middle] of {H}.
+  In {H} you will find {Z}.
 shop.sells
-  You can buy a {T} there.
   It sells {T.plural}.
+  You can buy {T.a} there.
+  {T.Plural} are sold there.
+animal.food /
+  {X.Plural} eat {F}.
+  {X.Plural} [like|live on|are fond of] {F}.
+  What {X.plural} like [best|most] is {F}.
+animal.bed
+  They sleep {D}.
+  At night they [lie|rest|curl up] {D}.
+  Their bed is {D}.
+ask.home
+  Where does {A} live?
+  In which town does {A} live?
+answer.home /
+  Answer: In {H}.
+ask.sibling
+  Who is the {B.sibling} of {A}?
+  Who is {A}'s {B.sibling}?
+answer.sibling /
+  Answer: {B}.
+ask.pet
+  What pet does {A} have?
+  Which animal does {A} keep?
+answer.pet /
+  Answer: {X.A}.
+ask.food
+  What does {A} like to eat [best|most]?
+  What is {A}'s favourite food?
+answer.food /
+  Answer: {F.Name}.
+ask.work
+  What does {A} want to be?
+  What will {A} be one day?
+answer.work /
+  Answer: {W.Name}.
+ask.north
+  What lies north of {H}?
+  Which town is north of {H}?
+ask.east
+  What lies east of {H}?
+  Which town is east of {H}?
+answer.town /
+  Answer: {G}.
+ask.sight
+  What can you see in {H}?
+  What is {H} known for?
+answer.sight /
+  Answer: {L.Name}.
+ask.crop
+  What do the farmers of {H} grow?
+  What grows around {H}?
+ask.shop
+  Where is {Z}?
+  In which town is {Z}?
+ask.sells
+  Where can you buy {T.a}?
+  Which shop sells {T.plural}?
+answer.sells /
+  Answer: {Z.Name}.
+ask.eats
+  What do {X.plural} eat?
+  What does a hungry {X} like?
+ask.bed
+  Where do {X.plural} sleep?
+  Where does {X.a} sleep?
+answer.bed /
+  Answer: {D.Name}.
+question ^
+  Question:
 """
-# What a book about each kind of entity tells first, and then in any order.
-BOOKS = {
-    "people": ("facts.people", "A", "person.lives"),
-    "towns": ("facts.towns", "H", "town.north"),
-    "animals": ("facts.animals", "X", "animal.eats"),
-    "shops": ("facts.shops", "Z", "shop.where"),
+
+# The first fact of a page, its subject's role, and the role of what it says.
+PAGES = {
+    "person": ("person.home", "A", "H", "home", "town"),
+    "town": ("town.sight", "H", "L", "sight", "landmark"),
+    "shop": ("shop.home", "Z", "H", "home", "town"),
+    "animal": ("animal.food", "X", "F", "food", "food"),
+}
+
+# By question: its subject's role, its answer's role and line.
+ANSWERS = {
+    "ask.home": ("A", "H", "answer.home"),
+    "ask.sibling": ("A", "B", "answer.sibling"),
+    "ask.pet": ("A", "X", "answer.pet"),
+    "ask.food": ("A", "F", "answer.food"),
+    "ask.work": ("A", "W", "answer.work"),
+    "ask.north": ("H", "G", "answer.town"),
+    "ask.east": ("H", "G", "answer.town"),
+    "ask.sight": ("H", "L", "answer.sight"),
+    "ask.crop": ("H", "F", "answer.food"),
+    "ask.shop": ("Z", "H", "answer.home"),
+    "ask.sells": ("T", "Z", "answer.sells"),
+    "ask.eats": ("X", "F", "answer.food"),
+    "ask.bed": ("X", "D", "answer.bed"),
 }
 
 
-class World:
-    """Who and what there is, and what is true. Chapter: book/text/corpora.md.
-
-    Args:
-        seed: decides all of it.
-        n_people: how many people; each second one is a sibling of the first.
-        n_towns: how many towns; they lie on a circle, each south of the next.
-        n_things: how many things can be owned.
-        n_places: how many places a town has for stories.
-        n_shops: how many shops.
-        n_animals: how many kinds of animal.
-    """
-
-    def __init__(  # noqa: PLR0913
-        self,
-        seed: int,
-        *,
-        n_people: int,
-        n_towns: int,
-        n_things: int,
-        n_places: int,
-        n_shops: int,
-        n_animals: int,
-    ):
-        rng = random.Random(seed)
-        self.people = Options(_people(rng, n_people))
-        self.towns = _named("town", shuffled(rng, words.TOWNS)[:n_towns])
-        self.things = Options(_things(shuffled(rng, words.THINGS)[:n_things]))
-        self.places = Options(_places(shuffled(rng, words.PLACES)[:n_places]))
-        self.shops = Options(_shops(shuffled(rng, words.SHOPS)[:n_shops]))
-        self.animals = Options(
-            _animals(shuffled(rng, words.ANIMALS)[:n_animals])
-        )
-        self.foods = _named("food", words.FOODS)
-        self.beds = _named("bed", words.BEDS)
-        self.landmarks = _named(
-            "landmark", shuffled(rng, words.LANDMARKS)[:n_towns]
-        )
-        self.first: dict[Entity, dict[str, Entity]] = {}
-        self.rest: dict[Entity, list[Case]] = {}
-        self._settle(rng)
-
-    def _settle(self, rng: random.Random) -> None:
-        """Draw what is true of each entity."""
-        towns = self.towns.values
-        for person in self.people.values:
-            home = draw(rng, towns)
-            self.first[person] = {"H": home}
-            pet = draw(rng, self.animals.values)
-            food = draw(rng, self.foods.values)
-            self.rest[person] = [
-                ("person.pet", {"X": pet}),
-                ("person.food", {"F": food}),
-            ]
-            person.links["pet"] = Options([pet])
-            person.links["home"] = Options([home])
-            others = [p for p in self.people.values if p is not person]
-            person.links["friends"] = Options(shuffled(rng, others)[:8])
-        for one, other in _pairs(self.people.values):
-            self.rest[one].append(("person.sibling", {"B": other}))
-            self.rest[other].append(("person.sibling", {"B": one}))
-        for i, town in enumerate(towns):
-            self.first[town] = {"G": towns[(i + 1) % len(towns)]}
-            landmark = self.landmarks.values[i]
-            self.rest[town] = [("town.landmark", {"L": landmark})]
-        for animal in self.animals.values:
-            food, bed = (
-                draw(rng, self.foods.values),
-                draw(rng, self.beds.values),
-            )
-            self.first[animal] = {"F": food}
-            self.rest[animal] = [("animal.sleeps", {"D": bed})]
-            animal.links["food"] = Options([food])
-        self._stock(rng)
-
-    def _stock(self, rng: random.Random) -> None:
-        """Open the shops, and spread the things over them."""
-        shops = self.shops.values
-        for shop in shops:
-            town = draw(rng, self.towns.values)
-            self.first[shop] = {"H": town}
-            self.rest[shop] = []
-            self.rest[town].append(("town.shop", {"Z": shop}))
-        for i, thing in enumerate(shuffled(rng, self.things.values)):
-            shop = shops[i % len(shops)]
-            self.rest[shop].append(("shop.sells", {"T": thing}))
-            thing.links["shop"] = Options([shop])
-
-
 def tell_facts(teller: Teller, world: World) -> None:
-    """Tell all that is true of one entity.
+    """Tell all that is true of one person, town, shop or animal.
 
     Chapter: book/text/corpora.md.
 
@@ -164,82 +171,41 @@ def tell_facts(teller: Teller, world: World) -> None:
         world: what is true.
     """
     teller.kind = "facts"
-    books = list(BOOKS.values())
-    header = teller.tell_one([(name, {}) for name, _, _ in books])
-    _, role, first = books[header]
-    subjects = getattr(world, list(BOOKS)[header])
-    # The subject must be known before what is true of it.
-    cases: list[Case] = [
-        (first, {role: subject, **world.first[subject]})
-        for subject in subjects.values
-    ]
-    subject = subjects.values[teller.tell_one(cases)]
-    rest = list(world.rest[subject])
-    while rest:
-        rest.pop(teller.tell_one(rest))
+    pages = list(PAGES)
+    cases: list[Case] = [(f"page.{kind}", {}) for kind in pages]
+    kind = pages[teller.tell_one(cases)]
+    line, subject, role, link, value = PAGES[kind]
+    roles: dict[str, Filler] = {
+        subject: world.kinds[kind],
+        role: Linked(subject, link, value),
+    }
+    teller.tell(line, **roles)
+    entity = teller.roles[subject]
+    teller.note(link, entity, teller.roles[role])
+    left = list(world.told[entity])
+    while left:
+        chosen = teller.tell_one([case for _, case in left])
+        fact, _ = left.pop(chosen)
+        teller.note(*fact)
 
 
-def shuffled(rng: random.Random, items: Sequence[T]) -> list[T]:
-    """The items in a random order that no version of Python changes.
+def ask_fact(teller: Teller, world: World) -> None:
+    """Ask for a fact, and answer. Args: as ``tell_facts``.
 
     Chapter: book/text/corpora.md.
     """
-    left = list(items)
-    return [left.pop(int(rng.random() * n)) for n in range(len(left), 0, -1)]
-
-
-def draw(rng: random.Random, items: Sequence[T]) -> T:
-    """One of the items. Chapter: book/text/corpora.md."""
-    return items[int(rng.random() * len(items))]
-
-
-def _pairs(items: Sequence[T]) -> Iterable[tuple[T, T]]:
-    return zip(items[::2], items[1::2], strict=False)
-
-
-def _named(kind: str, names: Sequence[str]) -> Options:
-    return Options([Entity(kind, name=name) for name in names])
-
-
-def _people(rng: random.Random, n: int) -> list[Entity]:
-    everyone = [(name, words.SHE) for name in words.GIRLS]
-    everyone += [(name, words.HE) for name in words.BOYS]
-    return [
-        Entity("person", name=name, **pronouns)
-        for name, pronouns in shuffled(rng, everyone)[:n]
-    ]
-
-
-def _a(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
-
-
-def _things(names: Sequence[str]) -> list[Entity]:
-    return [
-        Entity("thing", name=name, a=_a(name), plural=f"{name}s")
-        for name in names
-    ]
-
-
-def _places(names: Sequence[tuple[str, str]]) -> list[Entity]:
-    return [Entity("place", name=name, at=at) for name, at in names]
-
-
-def _shops(names: Sequence[str]) -> list[Entity]:
-    return [
-        Entity("shop", name=name, The=name[0].upper() + name[1:])
-        for name in names
-    ]
-
-
-def _animals(names: Sequence[str]) -> list[Entity]:
-    return [
-        Entity(
-            "animal",
-            name=name.split()[0],
-            plural=name.split()[1],
-            Plural=name.split()[1].capitalize(),
-            a=_a(name.split()[0]),
-        )
-        for name in names
-    ]
+    teller.kind = "facts_question"
+    teller.tell("question")
+    cases: list[Case] = []
+    for line, subjects in world.asked.items():
+        roles: dict[str, Filler] = {ANSWERS[line][0]: subjects}
+        if line == "ask.sibling":  # it says whether a brother or a sister
+            roles["B"] = Linked("A", "sibling", "person")
+        cases.append((line, roles))
+    line, _ = cases[teller.tell_one(cases)]
+    subject, role, answer = ANSWERS[line]
+    entity, link = teller.roles[subject], QUESTIONS[line][1]
+    value = entity.links[link].values[0]
+    teller.note(link, entity, value)
+    teller.bind(**{role: value})
+    teller.tell(answer)

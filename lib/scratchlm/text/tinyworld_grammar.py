@@ -9,16 +9,18 @@ shows in the sentence that makes it, so that the text gives them all back.
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import TypeAlias
 
-from scratchlm.text.tinyworld_words import WORDS
+from scratchlm.text.tinyworld_deeds import DEEDS
+from scratchlm.text.tinyworld_phrases import WORDS
 
-MAX_TEXTS = 4096  # of one form, all of which are kept in memory
+MAX_TEXTS = 256  # that a segment keeps in memory
 TOKENS = re.compile(r"\[[^\]]*\]|\{\w+(?:\.\w+)?\}|[^\[{]+")
+PHRASES = {**WORDS, **DEEDS}
 WORD_LIST = re.compile(r"<(\w+)>")
 STARTS = {"": " ", "^": "", "/": "\n", "//": "\n\n"}
 
@@ -98,12 +100,13 @@ class Options:
         return frozenset(self.values)
 
     @cached_property
-    def by_word(self) -> dict[str, dict[str, Entity]]:
+    def by_word(self) -> dict[str, dict[str, list[Entity]]]:
         """The entities by case and word."""
-        found: dict[str, dict[str, Entity]] = {}
+        found: dict[str, dict[str, list[Entity]]] = {}
         for value in self.values:
             for case, word in value.words.items():
-                found.setdefault(case, {}).setdefault(word, value)
+                entities = found.setdefault(case, {}).setdefault(word, [])
+                entities.append(value)
         return found
 
 
@@ -129,29 +132,26 @@ class Linked:
 class Form:
     """One sentence with blanks. Chapter: book/text/corpora.md.
 
+    It is kept in segments, each as all the texts that its alternatives
+    combine to, so that one draw a segment makes a sentence.
+
     Args:
         source: the sentence, with ``{A}``, ``[this|that]`` and ``<list>``.
         start: what stands between it and the sentence before.
         max_alternatives: keep so many of each ``[...]``; None keeps all.
-
-    Raises:
-        ValueError: if its alternatives combine to too many sentences.
     """
 
     def __init__(self, source: str, start: str, max_alternatives: int | None):
-        source = WORD_LIST.sub(lambda m: f"[{WORDS[m[1]]}]", source)
+        source = WORD_LIST.sub(lambda m: f"[{PHRASES[m[1]]}]", source)
         self.parts = (start, *_parse(source, max_alternatives))
-        n = math.prod(
-            len(part) for part in self.parts if isinstance(part, tuple)
-        )
-        if n > MAX_TEXTS:
-            raise ValueError(
-                f"{source!r} is {n} sentences, over {MAX_TEXTS}; "
-                "give fewer alternatives"
-            )
-        self.texts = tuple(_templates(self.parts))
-        self.n = len(self.texts)
-        self.log_prob = -math.log(self.n)
+        segments: list[tuple[str, ...]] = [("",)]
+        for part in self.parts:
+            texts = _templates(part)
+            if len(segments[-1]) * len(texts) > MAX_TEXTS:
+                segments.append(("",))
+            segments[-1] = tuple(map("".join, product(segments[-1], texts)))
+        self.segments = tuple((texts, len(texts)) for texts in segments)
+        self.log_prob = -sum(math.log(n) for _, n in self.segments)
 
 
 class Line:
@@ -196,7 +196,8 @@ def read_script(
     forms: list[str] = []
     for row in script.splitlines():
         if row.startswith("    "):
-            forms[-1] += " " + row.strip()
+            joint = "" if forms[-1].endswith("|") else " "
+            forms[-1] += joint + row.strip()
         elif row.startswith("  "):
             forms.append(row.strip())
         elif row:
@@ -226,15 +227,16 @@ def _parse(source: str, max_alternatives: int | None) -> Parts:
     return tuple(parts)
 
 
-def _templates(parts: Parts) -> Iterator[str]:
-    """All sentences of a form, as templates for the ``%`` operator."""
-    choices: list[list[str]] = []
-    for part in parts:
-        if isinstance(part, Slot):
-            key = f"{part.role}.{part.case}" if part.case else part.role
-            choices.append([f"%({key})s"])
-        elif isinstance(part, str):
-            choices.append([part])
-        else:
-            choices.append(["".join(_templates(choice)) for choice in part])
-    return map("".join, product(*choices))
+def _templates(part: Part) -> list[str]:
+    """All texts of a part, as templates for the ``%`` operator."""
+    if isinstance(part, Slot):
+        return [
+            f"%({part.role}.{part.case})s" if part.case else f"%({part.role})s"
+        ]
+    if isinstance(part, str):
+        return [part]
+    return [
+        text
+        for choice in part
+        for text in map("".join, product(*map(_templates, choice)))
+    ]

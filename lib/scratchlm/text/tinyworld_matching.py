@@ -119,10 +119,11 @@ class Matcher:
         known = match.filled.get(role)
         if known is None and role in self.free:
             options = self.universes[self.free[role]]
-            for word, value in self._words(options, slot.case, match):
-                filled = {**match.filled, role: value}
-                where = {**match.where, role: match.end}
-                yield _longer(match, word, filled, where)
+            where = {**match.where, role: match.end}
+            for word, values in self._words(options, slot.case, match):
+                for value in values:
+                    filled = {**match.filled, role: value}
+                    yield _longer(match, word, filled, where)
             return
         known = known or self.known[role]
         expected = known.words[slot.case]
@@ -136,20 +137,20 @@ class Matcher:
 
     def _words(
         self, options: Options, case: str, match: Match
-    ) -> list[tuple[str, Entity]]:
-        """Words of a kind that stand at a place, with what they name."""
+    ) -> list[tuple[str, list[Entity]]]:
+        """Words of a kind that stand at a place, with whom they name."""
         words, at = options.by_word[case], match.end
         if options.kind == "number":
             digits = DIGITS.match(self.text, at)
             if digits and digits.end() == len(self.text):
                 self.ran_out = True
             if digits and (self.relaxed or digits[0] in words):
-                return [(digits[0], words.get(digits[0], options.values[0]))]
+                return [(digits[0], words.get(digits[0], [options.values[0]]))]
             self._stuck(at, options.values[0].name, match.slip)
             return []
         found = [
-            (word, value)
-            for word, value in words.items()
+            (word, values)
+            for word, values in words.items()
             if self.text.startswith(word, at)
         ]
         for word in () if found else words:

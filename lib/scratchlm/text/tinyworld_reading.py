@@ -102,8 +102,12 @@ class Reader(Teller):
         """Read the one of the lines that stands here; which one it was."""
         weights = weights or [1] * len(cases)
         total = sum(weights)
-        log_probs = [math.log(w / total) if w else -math.inf for w in weights]
-        return self._read(cases, log_probs)
+        possible = [i for i, weight in enumerate(weights) if weight]
+        chosen = self._read(
+            [cases[i] for i in possible],
+            [math.log(weights[i] / total) for i in possible],
+        )
+        return possible[chosen]
 
     def end(self) -> None:
         """Make sure that nothing follows."""
@@ -121,7 +125,9 @@ class Reader(Teller):
         for role, filler in roles.items():
             if isinstance(filler, Entity):
                 words.update(filler.in_role(role))
-        return answer_in(self.lines[name].forms[0].texts[0] % words)
+        segments = self.lines[name].forms[0].segments
+        template = "".join(texts[0] for texts, _ in segments)
+        return answer_in(template % words)
 
     def _read(
         self,

@@ -1,16 +1,17 @@
 """Sums and differences, worked in steps. Chapter: book/text/corpora.md."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import product
 
 from scratchlm.text.tinyworld_grammar import Entity, Linked, Options
 from scratchlm.text.tinyworld_telling import Case, Teller
 
 SUM_LINES = """
-sum.add ^
+sum.open ^
   {A} + {B}
   [Add|Let us add] {A} and {B}.
-sum.subtract ^
+difference.open ^
   {A} - {B}
   [Take {B} from {A}|Subtract {B} from {A}].
 sum.column /
@@ -33,10 +34,10 @@ sum.result /
   So {A} + {B} = {S}.
 difference.result /
   So {A} - {B} = {S}.
-sum.ask ^
-  Question: [What is|How much is] {A} [plus|+] {B}?
-difference.ask ^
-  Question: [What is|How much is] {A} [minus|-] {B}?
+sum.ask
+  [What is|How much is] {A} [plus|+] {B}?
+difference.ask
+  [What is|How much is] {A} [minus|-] {B}?
 answer.number /
   Answer: {S}.
 """
@@ -56,19 +57,23 @@ class _Smaller(dict[str, Options]):
 
 
 class Numbers:
-    """Whole numbers from zero. Chapter: book/text/corpora.md.
+    """The numbers that sums need. Chapter: book/text/corpora.md.
 
     Args:
-        most: the greatest.
-        least: the least that is subtracted.
+        n_digits: how many digits a term may have.
     """
 
-    def __init__(self, most: int, least: int):
+    def __init__(self, n_digits: Sequence[int]):
+        self.n_digits = tuple(n_digits)
         self.all = Options(
-            [Entity("number", name=str(n)) for n in range(most + 1)]
+            [
+                Entity("number", name=str(number))
+                for number in range(2 * 10 ** max(n_digits))
+            ]
         )
-        for n, entity in enumerate(self.all.values):
-            entity.links = _Smaller(n, least, self)
+        least = 10 ** (min(n_digits) - 1)
+        for number, entity in enumerate(self.all.values):
+            entity.links = _Smaller(number, least, self)
 
     def __getitem__(self, number: int) -> Entity:
         """The entity of a number."""
@@ -78,10 +83,13 @@ class Numbers:
         """The numbers from ``least`` to ``most``."""
         return Options(self.all.values[least : most + 1])
 
+    @cached_property
+    def terms(self) -> list[Options]:
+        """The terms, by how many digits they have."""
+        return [self.span(10 ** (d - 1), 10**d - 1) for d in self.n_digits]
 
-def tell_sum(
-    teller: Teller, numbers: Numbers, n_digits: Sequence[int]
-) -> None:
+
+def tell_sum(teller: Teller, numbers: Numbers) -> None:
     """Work a sum or a difference, column by column from the right.
 
     Chapter: book/text/corpora.md.
@@ -89,62 +97,54 @@ def tell_sum(
     Args:
         teller: writes or reads it.
         numbers: all numbers that occur.
-        n_digits: how many digits a term may have.
     """
-    chosen = teller.tell_one(
-        problems("sum.add", "sum.subtract", numbers, n_digits)
-    )
     teller.kind = "sum"
-    adds = chosen < len(n_digits) ** 2
-    _columns(teller, numbers, adds)
-    teller.tell("sum.result" if adds else "difference.result")
+    operation = _pose(teller, numbers, "open")
+    _columns(teller, numbers, operation)
+    teller.tell(f"{operation}.result")
 
 
-def ask_sum(teller: Teller, numbers: Numbers, n_digits: Sequence[int]) -> None:
+def ask_sum(teller: Teller, numbers: Numbers) -> None:
     """Ask for a sum or a difference, and answer. Args: as ``tell_sum``.
 
     Chapter: book/text/corpora.md.
     """
-    chosen = teller.tell_one(
-        problems("sum.ask", "difference.ask", numbers, n_digits)
-    )
     teller.kind = "sum_question"
-    _result(teller, numbers, chosen < len(n_digits) ** 2)
+    teller.tell("question")
+    _pose(teller, numbers, "ask")
     teller.tell("answer.number")
 
 
-def problems(
-    add: str, subtract: str, numbers: Numbers, n_digits: Sequence[int]
-) -> list[Case]:
-    """The sums and the differences, by how many digits their terms have."""
-    spans = [numbers.span(10 ** (d - 1), 10**d - 1) for d in n_digits]
+def _pose(teller: Teller, numbers: Numbers, line: str) -> str:
+    """Choose two terms; whether they make a sum or a difference."""
     cases: list[Case] = [
-        (add, {"A": left, "B": right}) for left, right in product(spans, spans)
+        (f"sum.{line}", {"A": left, "B": right})
+        for left, right in product(numbers.terms, repeat=2)
     ]
     smaller = Linked("A", "smaller", "number")
-    cases += [(subtract, {"A": span, "B": smaller}) for span in spans]
-    return cases
-
-
-def _result(teller: Teller, numbers: Numbers, adds: bool) -> int:
+    cases += [
+        (f"difference.{line}", {"A": left, "B": smaller})
+        for left in numbers.terms
+    ]
+    operation = cases[teller.tell_one(cases)][0].partition(".")[0]
     a, b = (int(teller.roles[role].name) for role in "AB")
-    result = a + b if adds else a - b
+    sign, result = ("+", a + b) if operation == "sum" else ("-", a - b)
+    problem = Entity("sum", name=f"{a} {sign} {b}")
     teller.bind(S=numbers[result])
-    return result
+    teller.note("equals", problem, numbers[result])
+    return operation
 
 
-def _columns(teller: Teller, numbers: Numbers, adds: bool) -> None:
-    _result(teller, numbers, adds)
+def _columns(teller: Teller, numbers: Numbers, operation: str) -> None:
     a, b = (teller.roles[role].name for role in "AB")
-    n, paid = max(len(a), len(b)), 0
+    n, paid, adds = max(len(a), len(b)), 0, operation == "sum"
     for left, right in zip(a.zfill(n)[::-1], b.zfill(n)[::-1], strict=True):
         p, q = int(left), int(right)
         total = p + q + paid if adds else p - q - paid
         teller.bind(P=numbers[p], Q=numbers[q], W=numbers[total % 10])
         if adds:
             teller.bind(R=numbers[total])
-        carried = not 0 <= total <= 9
-        line = "sum." if adds else "difference."
-        line += ("carry" if carried else "column") + ("-paid" if paid else "")
-        paid = int(carried)
-        teller.tell(line)
+        carries = not 0 <= total <= 9
+        line = "carry" if carries else "column"
+        teller.tell(f"{operation}.{line}{'-paid' if paid else ''}")
+        paid = int(carries)

@@ -5,9 +5,10 @@ Here ``tell`` draws and writes; in ``tinyworld_reading`` it reads the same
 choices back from a text. Neither knows any story.
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
+from math import log
 
 from scratchlm.text.tinyworld_grammar import Entity, Line, Linked, Options
 
@@ -64,17 +65,73 @@ class Teller:
         self.state.setdefault(relation, {})[subject] = value
 
 
+class Dice:
+    """Chance, from a generator that is the same everywhere.
+
+    Chapter: book/text/corpora.md.
+
+    ``random()`` alone is used: of all that the generator offers, it alone is
+    documented to give the same numbers in every version of Python.
+
+    Args:
+        rng: the generator.
+    """
+
+    def __init__(self, rng: random.Random):
+        uniform = rng.random
+        self.below: Callable[[int], int] = lambda n: int(uniform() * n)
+
+    def weighted(self, weights: Sequence[int]) -> int:
+        """A position, as likely as its weight."""
+        drawn = self.below(sum(weights))
+        return sum(total <= drawn for total in accumulate(weights))
+
+
+class Path(Dice):
+    """A sequence of choices, and the next one after it.
+
+    Chapter: book/text/corpora.md.
+    """
+
+    def __init__(self) -> None:
+        self.chosen: list[tuple[int, int]] = []  # what, and of how many
+        self.depth = 0
+        self.below = self._next
+
+    def _next(self, n: int) -> int:
+        if self.depth == len(self.chosen):
+            self.chosen.append((0, n))
+        self.depth += 1
+        return self.chosen[self.depth - 1][0]
+
+    def weighted(self, weights: Sequence[int]) -> int:
+        """The next position that is possible at all."""
+        possible = [i for i, weight in enumerate(weights) if weight]
+        return possible[self.below(len(possible))]
+
+    def advance(self) -> bool:
+        """Go to the next sequence; whether there is one."""
+        self.depth = 0
+        while self.chosen and self.chosen[-1][0] + 1 == self.chosen[-1][1]:
+            self.chosen.pop()
+        if self.chosen:
+            last, n = self.chosen.pop()
+            self.chosen.append((last + 1, n))
+        return bool(self.chosen)
+
+
 class Writer(Teller):
     """Writes a document, drawing each choice. Chapter: book/text/corpora.md.
 
     Args:
         lines: the lines by name.
-        pick: gives a number below its argument, each equally likely.
+        dice: make the choices.
     """
 
-    def __init__(self, lines: Mapping[str, Line], pick: Callable[[int], int]):
+    def __init__(self, lines: Mapping[str, Line], dice: Dice):
         super().__init__(lines)
-        self.pick = pick
+        self.dice = dice
+        self.pick = dice.below
         self.pieces: list[str] = []
         self.entropy = 0.0  # of the choices, each given those before it
 
@@ -82,88 +139,41 @@ class Writer(Teller):
         """Draw who plays the roles, in order, then the form; write it."""
         self._write(name, roles)
 
-    def _write(self, name: str, roles: Mapping[str, Filler]) -> None:
-        for role, filler in roles.items():
-            if isinstance(filler, Entity):
-                value = filler
-            else:
-                options = filler.of(self.roles)
-                value = options.values[self.pick(options.n)]
-                self.log_prob += options.log_prob
-                self.entropy -= options.log_prob
-            self.roles[role] = value
-            self.words.update(value.in_role(role))
-        line = self.lines[name]
-        form = line.forms[self.pick(line.n)]
-        self.pieces.append(form.texts[self.pick(form.n)] % self.words)
-        self.log_prob += form.log_prob
-        self.entropy += line.entropy
-
     def tell_one(
         self, cases: Sequence[Case], weights: Sequence[int] | None = None
     ) -> int:
         """Draw one of the cases and tell its line."""
         if weights is None:
             chosen = self.pick(len(cases))
-            self.log_prob -= math.log(len(cases))
-            self.entropy += math.log(len(cases))
+            self.log_prob -= log(len(cases))
+            self.entropy += log(len(cases))
         else:
-            chosen = draw_weighted(self.pick, weights)
-            self.log_prob += math.log(weights[chosen] / sum(weights))
-            self.entropy += entropy_of(weights)
+            chosen = self.weigh(weights)
         self._write(*cases[chosen])
         return chosen
 
+    def weigh(self, weights: Sequence[int]) -> int:
+        """Draw a position, and count its probability."""
+        chosen, total = self.dice.weighted(weights), sum(weights)
+        self.log_prob += log(weights[chosen] / total)
+        self.entropy -= sum(w / total * log(w / total) for w in weights if w)
+        return chosen
 
-def draw_weighted(pick: Callable[[int], int], weights: Sequence[int]) -> int:
-    """A position, as likely as its weight. Chapter: book/text/corpora.md.
-
-    Args:
-        pick: gives a number below its argument, each equally likely.
-        weights: one whole number per position.
-    """
-    drawn = pick(sum(weights))
-    return sum(total <= drawn for total in accumulate(weights))
-
-
-def entropy_of(weights: Sequence[int]) -> float:
-    """The entropy, in nats, of a draw with these weights.
-
-    Chapter: book/text/corpora.md.
-    """
-    total = sum(weights)
-    return -sum(w / total * math.log(w / total) for w in weights if w)
-
-
-def all_paths(
-    run: Callable[[Callable[[int], int]], object],
-) -> Iterator[float]:
-    """Run a function once for each sequence of numbers it could pick.
-
-    Chapter: book/text/corpora.md.
-
-    Args:
-        run: takes ``pick`` and makes its choices with it.
-
-    Yields:
-        The probability of each run's numbers, after the run.
-    """
-    path: list[tuple[int, int]] = []  # what was picked, below what
-    while True:
-        depth = 0
-
-        def pick(n: int) -> int:
-            nonlocal depth
-            if depth == len(path):
-                path.append((0, n))
-            depth += 1
-            return path[depth - 1][0]
-
-        run(pick)
-        yield math.prod(1 / n for _, n in path)
-        while path and path[-1][0] + 1 == path[-1][1]:
-            path.pop()
-        if not path:
-            return
-        chosen, n = path.pop()
-        path.append((chosen + 1, n))
+    def _write(self, name: str, roles: Mapping[str, Filler]) -> None:
+        pick = self.pick
+        for role, filler in roles.items():
+            if isinstance(filler, Entity):
+                value = filler
+            else:
+                options = filler.of(self.roles)
+                value = options.values[pick(options.n)]
+                self.log_prob += options.log_prob
+                self.entropy -= options.log_prob
+            self.roles[role] = value
+            self.words.update(value.in_role(role))
+        line = self.lines[name]
+        form = line.forms[pick(line.n)]
+        template = "".join([texts[pick(n)] for texts, n in form.segments])
+        self.pieces.append(template % self.words)
+        self.log_prob += form.log_prob
+        self.entropy += line.entropy

@@ -38,7 +38,7 @@ THINGS = (
     "bucket", "scarf", "hat", "marble", "magnet", "paintbrush", "toy boat",
     "music box", "teddy bear", "jigsaw", "notebook", "telescope",
     "skipping rope", "fishing net", "storybook", "clay bird",
-    "wooden horse", "tin soldier", "feather", "apron", "acorn whistle",
+    "wooden horse", "tin soldier", "feather", "apron", "wooden spoon",
 )  # fmt: skip
 
 # Name, where one is when there, where one goes.
@@ -75,18 +75,18 @@ FOODS = _listed(
 BEDS = (
     "in the hay", "under the hedge", "in a hollow log", "under the porch",
     "in the reeds", "beside the stove", "in an old boot", "among the roots",
-    "under a stone", "in a basket", "behind the shed", "in the long grass",
+    "under a cart", "in a basket", "behind the shed", "in the long grass",
 )  # fmt: skip
 
 LANDMARKS = (
-    "a lighthouse", "a stone tower", "a clock", "a round pond", "a red gate",
-    "a chapel", "a windmill", "an old castle", "a tall oak", "a fountain",
-    "a ruined wall", "a wooden bridge", "a bell tower", "a rose garden",
-    "a statue of a bear", "a salt mine",
+    "a lighthouse", "a stone tower", "a golden clock", "a round tower",
+    "a red gate", "a white chapel", "a glass house", "an old castle",
+    "a tall oak", "a marble fountain", "a ruined wall", "a wooden bridge",
+    "a bell tower", "a rose garden", "a statue of a bear", "a salt mine",
 )  # fmt: skip
 
-# Lists that a form names as <list>.
-WORDS = {
-    "day": "One [morning|afternoon]",
-    "went": "went|walked|ran|hurried|set off",
-}
+WORK = (
+    "a baker", "a miller", "a sailor", "a doctor", "a teacher", "a potter",
+    "a gardener", "a painter", "a pilot", "a singer", "an inventor",
+    "a carpenter", "a shepherd", "a clockmaker", "an astronomer", "a farmer",
+)  # fmt: skip
