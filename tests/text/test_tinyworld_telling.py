@@ -1,10 +1,65 @@
-"""TinyWorld's telling."""
+"""Dice, and the writer that throws them."""
 
-from scratchlm.text.tinyworld import TinyWorld
+import math
+import random
+from collections import Counter
+
+import pytest
+
+from scratchlm.text.tinyworld_grammar import Entity, Options, read_script
+from scratchlm.text.tinyworld_telling import Dice, Path, Teller, Writer
+
+LINES = read_script("go ^\n  {A} [ran|went].\nstop\n  {A} stopped.\n")
+PEOPLE = Options([Entity("person", name=name) for name in ("Mia", "Omar")])
 
 
-def test_documents_read_back():
-    """A choice that the text does not show."""
-    world = TinyWorld(1)
-    for document in world.documents(1, 20):
-        assert world.check(document.text).ok
+def test_dice_are_fair():
+    """A weight of zero that is drawn, or a last position that never is."""
+    dice = Dice(random.Random(0))
+    counts = Counter(dice.weighted((1, 0, 3)) for _ in range(4000))
+    assert set(counts) == {0, 2}
+    assert abs(counts[0] - 1000) < 120
+    assert {dice.below(3) for _ in range(100)} == {0, 1, 2}
+
+
+def write(dice):
+    writer = Writer(LINES, dice)
+    writer.tell("go", A=PEOPLE)
+    if writer.weigh((3, 0, 1)):
+        writer.tell_one([("stop", {}), ("stop", {"A": PEOPLE})])
+    return writer
+
+
+def test_a_path_takes_every_way_once():
+    """A way that is left out, or taken twice."""
+    path, made = Path(), []
+    while True:
+        made.append(write(path))
+        if not path.advance():
+            break
+    total = math.fsum(math.exp(writer.log_prob) for writer in made)
+    assert len(made) == 2 * 2 * (1 + 1 + 2)
+    assert total == pytest.approx(1)
+    assert "".join(made[0].pieces) == "Mia ran."
+
+
+def test_entropies_of_choices_add_up():
+    """An entropy that depends on what was drawn, not on what could be."""
+    path, mean, nats = Path(), 0.0, 0.0
+    while True:
+        writer = write(path)
+        mean += math.exp(writer.log_prob) * writer.entropy
+        nats -= math.exp(writer.log_prob) * writer.log_prob
+        if not path.advance():
+            break
+    assert mean == pytest.approx(nats)
+
+
+def test_a_teller_alone_tells_nothing():
+    """A document that is silently empty."""
+    for call in (
+        lambda teller: teller.tell("go"),
+        lambda teller: teller.tell_one([]),
+    ):
+        with pytest.raises(NotImplementedError):
+            call(Teller(LINES))

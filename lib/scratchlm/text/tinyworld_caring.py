@@ -9,7 +9,7 @@ hungry.open
   <day>, {A.he} was {P.at} and heard a small sound. It was <a_beast> {X}.
   "Who are you?" {A.he} asked <day_low>, for {P.at} sat <a_beast> {X}.
 hungry.poor
-  It was [thin|weak|shaking] and <beast_sad>.
+  It was [thin|weak|cold|hungry] and <beast_sad>.
   The {X} was [hungry|starving], but what do {X.plural} eat? {A} did not
     know.
   "Are you hungry?" {A.he} asked, and the {X} <beast_sad>.
@@ -24,7 +24,8 @@ hungry.ask /
 hungry.fetch
   So {A} <went> to {Q} and [came back with|brought back|picked] a
     [handful|hatful|bag] of {F}.
-  There was {F} {Q.at}, and {A} [fetched some|ran to get it|brought a bag].
+  {A} knew where to find {F}: {Q.at}. [Soon|In no time|At noon] {A.he} was
+    back with a [handful|hatful|bag].
 hungry.eat
   The {X} ate it all and <beast_yes>.
   How it ate! Then the {X} <beast_yes>.

@@ -138,7 +138,7 @@ stuck.try
   First {A.he} <reach>, then {A.he} <reach_too>, but all in vain.
 stuck.feel
   {A} was <sad>, because the {T} was stuck.
-  "It is stuck!" {A.he} cried, and [nearly wept|felt <sad_one>|sat down].
+  "It is stuck!" {A.he} cried, and [nearly wept|kicked a stone|sat down].
 stuck.help /
   {B} came by with a [ladder|long rope|tall brother|fishing rod].
     "[Wait|Stay there|Let me try]," said {B}.

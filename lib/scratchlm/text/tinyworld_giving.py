@@ -7,7 +7,7 @@ GIVING_LINES = """
 gift.open
   <day>, {A.he} [remembered|thought of it]: it was {B}'s birthday!
   {B}, {A.his} friend, [had a birthday|was to be seven years old|was coming
-    home at last], and {A.he} wanted to bring a present.
+    home at last], and {A} wanted to bring a present.
   Now {B} was [ill|in bed with a cold|feeling lonely|in bed with a broken
     leg], and {A} wanted to bring {B.him} [a present|something nice|
     a surprise|something to play with].
@@ -148,7 +148,7 @@ journey.arrive /
     everything|cried for joy].
 journey.give
   {A} gave {B} the {T}, and {B} [loved it|hung it on the wall|would not let
-    go of it|was <glad_one>].
+    go of it|danced about].
   "I brought you this," said {A}, and {B} took the {T} <gladly>.
 journey.eat
   Then they ate {F}, for {B} liked {F} best.

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import TypeAlias
+from typing import TypeAlias, no_type_check
 
 from scratchlm.text.tinyworld_deeds import DEEDS
 from scratchlm.text.tinyworld_phrases import WORDS
@@ -21,6 +21,7 @@ from scratchlm.text.tinyworld_phrases import WORDS
 MAX_TEXTS = 256  # that a segment keeps in memory
 TOKENS = re.compile(r"\[[^\]]*\]|\{\w+(?:\.\w+)?\}|[^\[{]+")
 PHRASES = {**WORDS, **DEEDS}
+NESTED = re.compile(r"\[[^\]]*\[|\][^\[]*\]")
 WORD_LIST = re.compile(r"<(\w+)>")
 STARTS = {"": " ", "^": "", "/": "\n", "//": "\n\n"}
 
@@ -42,6 +43,7 @@ Part: TypeAlias = "str | Slot | tuple[tuple[Part, ...], ...]"
 Parts: TypeAlias = tuple[Part, ...]
 
 
+@no_type_check  # at run time, where every blank calls it
 class Entity:
     """A person, a place, a thing, a number. Chapter: book/text/corpora.md.
 
@@ -75,6 +77,7 @@ class Entity:
         return f"Entity({self.kind!r}, name={self.name!r})"
 
 
+@no_type_check  # at run time, as above
 class Options:
     """Entities of which one is drawn uniformly. Chapter: book/text/corpora.md.
 
@@ -139,10 +142,17 @@ class Form:
         source: the sentence, with ``{A}``, ``[this|that]`` and ``<list>``.
         start: what stands between it and the sentence before.
         max_alternatives: keep so many of each ``[...]``; None keeps all.
+
+    Raises:
+        ValueError: for alternatives within alternatives.
     """
 
     def __init__(self, source: str, start: str, max_alternatives: int | None):
         source = WORD_LIST.sub(lambda m: f"[{PHRASES[m[1]]}]", source)
+        if NESTED.search(source):
+            raise ValueError(
+                f"{source!r} has [...] within [...]; write it as two forms"
+            )
         self.parts = (start, *_parse(source, max_alternatives))
         segments: list[tuple[str, ...]] = [("",)]
         for part in self.parts:

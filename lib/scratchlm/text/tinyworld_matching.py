@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import no_type_check
 
 from scratchlm.text.tinyworld_grammar import (
     Entity,
@@ -25,6 +26,7 @@ class Slip:
     found: str
 
 
+@no_type_check
 @dataclass(frozen=True)
 class Match:
     """One way to read a line at a place. Chapter: book/text/corpora.md."""
@@ -36,7 +38,25 @@ class Match:
     where: Mapping[str, int]
     slip: Slip | None
 
+    def longer(
+        self,
+        word: str,
+        filled: Mapping[str, Entity] | None = None,
+        where: Mapping[str, int] | None = None,
+        slip: Slip | None = None,
+    ) -> "Match":
+        """The match that goes on over a word."""
+        return Match(
+            self.case,
+            self.log_prob,
+            self.end + len(word),
+            self.filled if filled is None else filled,
+            self.where if where is None else where,
+            self.slip if slip is None else slip,
+        )
 
+
+@no_type_check  # at run time, where each call would take forty times as long
 class Matcher:
     """Finds all ways to read lines at a place. Chapter: book/text/corpora.md.
 
@@ -103,7 +123,7 @@ class Matcher:
         part, rest = parts[0], parts[1:]
         if isinstance(part, str):
             if self.text.startswith(part, match.end):
-                yield from self._walk(rest, _longer(match, part))
+                yield from self._walk(rest, match.longer(part))
             else:
                 self._stuck(match.end, part, match.slip)
         elif isinstance(part, Slot):
@@ -123,17 +143,17 @@ class Matcher:
             for word, values in self._words(options, slot.case, match):
                 for value in values:
                     filled = {**match.filled, role: value}
-                    yield _longer(match, word, filled, where)
+                    yield match.longer(word, filled, where)
             return
         known = known or self.known[role]
         expected = known.words[slot.case]
         if self._stands(expected, match, known.kind):
-            yield _longer(match, expected)
+            yield match.longer(expected)
         elif self.relaxed:
             options = self.universes[known.kind]
             for word, _ in self._words(options, slot.case, match):
                 slip = match.slip or Slip(match.end, (expected,), word)
-                yield _longer(match, word, slip=slip)
+                yield match.longer(word, slip=slip)
 
     def _words(
         self, options: Options, case: str, match: Match
@@ -184,20 +204,3 @@ class Matcher:
             self.furthest, self.wanted = at + same, []
         if at + same == self.furthest:
             self.wanted.append(expected[same:])
-
-
-def _longer(
-    match: Match,
-    word: str,
-    filled: Mapping[str, Entity] | None = None,
-    where: Mapping[str, int] | None = None,
-    slip: Slip | None = None,
-) -> Match:
-    return Match(
-        match.case,
-        match.log_prob,
-        match.end + len(word),
-        match.filled if filled is None else filled,
-        match.where if where is None else where,
-        match.slip if slip is None else slip,
-    )

@@ -180,5 +180,7 @@ WORDS = {
     "An honest heart sleeps well|He who listens learns|"
     "One good turn deserves another|Slow and steady wins the race|"
     "Every knot can be undone",
-    "and_trait": "and " + TRAITS.replace("|", "|and "),
+    "and_trait": "and small|and tall|and freckled|and red-haired|and barefoot|"
+    "and sturdy|and slim|and bright-eyed|and long-legged|and round-faced|"
+    "and nimble|and strong|and quick|and soft-spoken|and pale|and sunburnt",
 }

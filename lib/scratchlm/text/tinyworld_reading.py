@@ -30,10 +30,10 @@ class Verdict:
 
     Args:
         kind: ``ok``; ``incomplete``: the text stops, and all before is
-            right; ``false``: a sentence of the world's, with a word that
-            what came before or the world's facts contradict;
-            ``impossible``: a story goes where no story can from there;
-            ``ungrammatical``: no sentence of the world's.
+            right; ``ungrammatical``: no sentence of the world's, here;
+            ``false``: one whose words the world's facts, the story just told
+            or arithmetic contradict; ``impossible``: one that no story can
+            go on with, as when someone gives what another has.
         offset: the character at which it goes wrong; the text's length
             where it does not.
         expected: what could stand there, at most a few examples.
@@ -152,35 +152,38 @@ class Reader(Teller):
         return match.case
 
     def _slip(self, match: Match, cases: Sequence[Case]) -> Slip | None:
-        """A role filled with what may not fill it here."""
+        """The first word that may not stand here."""
         roles = {**self.roles, **match.filled}
+        slips = [match.slip] if match.slip else []
         for role, filler in cases[match.case][1].items():
             if isinstance(filler, Entity):
                 continue
             options, value = filler.of(roles), match.filled[role]
             if value not in options.allowed:
                 names = tuple(v.name for v in options.values[:EXAMPLES])
-                return Slip(match.where[role], names, value.name)
-        return match.slip
+                slips.append(Slip(match.where[role], names, value.name))
+                break  # what depends on this value may not exist
+        return min(slips, key=lambda slip: slip.offset, default=None)
 
     def _explain(self, cases: Sequence[Case], found: list[Match]) -> Stopped:
         """Why no reading is allowed."""
-        matcher, kind = self.matcher, "impossible"
+        matcher, in_story = self.matcher, self.kind == "story"
         stopped = self._ungrammatical()
         if matcher.ran_out:
             end = len(self.text)
             return self._stopped("incomplete", end, matcher.wanted)
+        chosen = bool(found)  # a free choice went wrong, not its consequence
         if not found:
-            kind = "false"
             found = matcher.matches(cases, self.roles, self.at, relaxed=True)
         slips = [s for m in found if (s := self._slip(m, cases))]
         slips = slips or matcher.unfinished
         if not slips:
             return stopped
         slip = max(slips, key=lambda slip: slip.offset)
+        decided = len(slip.expected) == 1 if chosen else not in_story
         return Stopped(
             Verdict(
-                kind=kind,
+                kind="false" if decided else "impossible",
                 offset=slip.offset,
                 expected=slip.expected,
                 found=slip.found,

@@ -168,7 +168,6 @@ class Story:
             weights: how likely is the one, and how likely the other.
         """
         teller = self.teller
-        teller.kind = "story"
         if not teller.tell_one(ENDS, weights):
             return
         teller.kind = "story_question"

@@ -66,6 +66,7 @@ def tell_story(
         passing: at most so many things happen by the way, each time.
         weights: how likely it is to end, and to ask.
     """
+    teller.kind = "story"
     home = Linked("A", "home", "town")
     teller.tell("intro", A=kinds["person"], H=home)
     story = Story(teller, kinds, passing)
