@@ -42,13 +42,13 @@ def test_reading_gives_the_probability_of_writing(seed):
     "changes",
     [
         {"plots": ("lost",)},
-        {"plots": ("hide", "stuck")},
-        {"plots": ("gift", "borrow")},
+        {"plots": ("stuck",)},
+        {"plots": ("borrow",)},
         {"plots": ("quarrel", "journey")},
         {"plots": ("hungry",)},
-        {"plots": ("afraid",), "passing": 1, "story_question": 0},
+        {"plots": ("swap",), "passing": 1, "story_question": 0},
         {"story": 0, "story_question": 0, "max_alternatives": 2},
-        {"story": 0, "story_question": 0, "n_people": 7, "n_digits": (1, 2)},
+        {"story": 0, "story_question": 0, "n_people": 7, "n_towns": 9},
     ],
 )
 def test_all_probabilities_sum_to_one(changes):
@@ -153,26 +153,22 @@ def test_worlds_differ_in_facts_and_documents_in_their_seed():
 
 def test_the_floor_is_exact_in_a_small_world():
     """An estimate of something else than the entropy."""
-    for world in (SMALL, tiny(plots=("afraid",), n_towns=1)):
-        exact = world.entropy_per_byte(None)
-        drawn = world.entropy_per_byte(4000, seed=1)
-        assert exact.standard_error == 0
-        gap = abs(exact.nats_per_byte - drawn.nats_per_byte)
-        assert gap < 4 * drawn.standard_error
-        assert exact.bits_per_byte * math.log(2) == pytest.approx(
-            exact.nats_per_byte
-        )
+    exact = SMALL.entropy_per_byte(None)
+    drawn = SMALL.entropy_per_byte(2000, seed=1)
+    assert exact.standard_error == 0
+    gap = abs(exact.nats_per_byte - drawn.nats_per_byte)
+    assert gap < 4 * drawn.standard_error
     with pytest.raises(ValueError, match="more than 10 documents"):
         list(SMALL.enumerate(10))
 
 
 def test_the_floor_is_what_the_true_model_loses():
     """A floor below or above the loss of the one perfect model."""
-    floor = WORLD.entropy_per_byte(3000)
-    drawn = list(WORLD.documents(9, 3000))
+    floor = WORLD.entropy_per_byte(1500)
+    drawn = list(WORLD.documents(9, 1500))
     nats = -sum(document.log_prob for document in drawn)
     loss = nats / sum(len(document.text) for document in drawn)
-    assert loss == pytest.approx(floor.nats_per_byte, rel=0.02)
+    assert loss == pytest.approx(floor.nats_per_byte, rel=0.03)
     assert floor.standard_error < 0.01 * floor.nats_per_byte
 
 
@@ -208,6 +204,8 @@ def test_kinds_can_be_asked_for():
         (lambda: WORLD.sample(random.Random(), []), r"kinds is \[\]"),
         (lambda: WORLD.answer("Once upon a time"), "ungrammatical"),
         (lambda: WORLD.answer("In "), "'Answer:'"),
+        (lambda: WORLD.answer("47 + 38\n7 + 8"), "'Answer:'"),
+        (lambda: WORLD.answer("Question: What "), "'Answer:'"),
         (lambda: WORLD.grade(NO_QUESTION, "x"), "asks nothing"),
         (lambda: WORLD.entropy_per_byte(1), "two or more"),
     ],

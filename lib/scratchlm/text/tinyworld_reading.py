@@ -118,16 +118,12 @@ class Reader(Teller):
         """The answer, where the text stopped before or within it."""
         if len(self.pending) != 1:
             return None
-        name, roles = self.pending[0]
+        name, _ = self.pending[0]
         if not name.startswith("answer."):
             return None
-        words = dict(self.words)
-        for role, filler in roles.items():
-            if isinstance(filler, Entity):
-                words.update(filler.in_role(role))
         segments = self.lines[name].forms[0].segments
         template = "".join(texts[0] for texts, _ in segments)
-        return answer_in(template % words)
+        return answer_in(template % self.words)
 
     def _read(
         self,
