@@ -150,13 +150,17 @@ def cluster(tmp_path):
         "include_dashboard": False,
         "log_to_driver": False,
         "object_store_memory": 200_000_000,
-        # A worker takes seconds to start, and would be ended after one.
-        "_system_config": {"idle_worker_killing_time_threshold_ms": 600_000},
+        # A worker takes seconds to start, and would be ended after one; on
+        # a busy machine Ray's agents take more than the 15 allowed.
+        "_system_config": {
+            "idle_worker_killing_time_threshold_ms": 600_000,
+            "agent_register_timeout_ms": 120_000,
+        },
         **({"_temp_dir": str(tmp_path)} if fits else {}),
     }
     try:
         ray.init(**options)
-    except Exception:  # Ray allows 30 seconds, which a busy machine exceeds
+    except Exception:  # nor is a node always up in the 30 that it has
         ray.shutdown()
         ray.init(**options)
     ray.data.DataContext.get_current().enable_progress_bars = False
