@@ -148,3 +148,54 @@ def test_an_interrupt_is_130_and_leaves_nothing(tmp_path):
     assert process.wait() == 130
     assert said.splitlines()[-1] == "scratchlm: interrupted"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (KeyboardInterrupt(), 130, "scratchlm: interrupted\n"),
+        (BrokenPipeError(32, "Broken pipe"), 141, ""),
+        (
+            ConnectionError("cannot fetch\n it"),
+            2,
+            "scratchlm: cannot fetch it\n",
+        ),
+    ],
+)
+def test_each_end_has_its_code(monkeypatch, capsys, raised, code, said):
+    """A script that cannot tell an interrupt from a mistake."""
+
+    def stop(self):
+        raise raised
+
+    monkeypatch.setattr(Corpus, "run", stop)
+    assert main(["corpus", "python-docs"]) == code
+    assert capsys.readouterr().err == said
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    """An error of ours that passes for one of the user's."""
+
+    def fail(self):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Corpus, "run", fail)
+    with pytest.raises(ZeroDivisionError):
+        main(["corpus", "python-docs"])
+
+
+def test_output_that_cannot_be_flushed_is_dropped(monkeypatch, tmp_path):
+    """A second error when Python exits."""
+    with (tmp_path / "out").open("w") as real:
+
+        class Full:
+            def flush(self):
+                raise OSError(28, "No space left on device")
+
+            def fileno(self):
+                return real.fileno()
+
+        monkeypatch.setattr(sys, "stdout", Full())
+        program._drop_output()
+        os.write(real.fileno(), b"dropped")
+    assert (tmp_path / "out").read_bytes() == b""

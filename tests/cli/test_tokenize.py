@@ -1,5 +1,11 @@
 """Shards from documents, with a tokenizer that is there or is made."""
 
+import random
+import shutil
+import subprocess
+import sys
+import time
+
 from scratchlm.cli.program import main
 from scratchlm.text.bpe import BPETokenizer
 from scratchlm.text.corpora import python_docs, write_texts
@@ -44,3 +50,40 @@ def test_other_documents_are_refused(tmp_path, capsys):
     write_texts(["two " * 50], tmp_path / "in.jsonl")
     assert run(tmp_path, *options) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+def bytes_of(folder):
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if not path.name.startswith(".")
+    }
+
+
+def test_a_kill_and_the_same_command_give_the_same_bytes(tmp_path):
+    """Hours of work lost, or worse, a shard that was half written and is
+    taken for whole."""
+    texts = list(python_docs(400_000))
+    write_texts(texts, tmp_path / "in.jsonl")
+    tok = BPETokenizer.train(texts, 400, special_tokens=["<|endoftext|>"])
+    tok.save(tmp_path / "tok")
+    command = [
+        *(sys.executable, "-m", "scratchlm", "tokenize"),
+        *(str(tmp_path / "in.jsonl"), "-o", str(tmp_path / "shards")),
+        *("--tokenizer", str(tmp_path / "tok"), "--no-progress"),
+        *("--workers", "1", "--shard-tokens", "5000"),
+    ]
+    start = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    whole = time.perf_counter() - start
+    expected = bytes_of(tmp_path / "shards")
+    assert len(expected) > 10
+    shutil.rmtree(tmp_path / "shards")
+    rng = random.Random(0)
+    for _ in range(4):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.3, 1.0) * whole)
+        process.kill()
+        process.wait()
+    subprocess.run(command, check=True, capture_output=True)
+    assert bytes_of(tmp_path / "shards") == expected
