@@ -61,14 +61,34 @@ def test_all_probabilities_sum_to_one(changes):
     assert total == pytest.approx(1, abs=1e-9)
 
 
-@pytest.mark.parametrize("world", [WORLD, SMALL])
-def test_no_document_begins_another(world):
+def test_no_document_begins_another():
     """A text that leaves open whether it has ended, so that the separator
     would cost something that the floor does not count."""
-    texts = sorted({document.text for document in world.documents(5, 3000)})
-    assert len(texts) > 300
-    for text, following in pairwise(texts):
-        assert not following.startswith(text)
+    drawn = {document.text for document in WORLD.documents(5, 1500)}
+    for texts in (sorted(EVERY), sorted(drawn)):
+        assert len(texts) > 1000
+        for text, following in pairwise(texts):
+            assert not following.startswith(text)
+
+
+def test_no_damage_breaks_the_reader():
+    """A model's sample that the reader cannot bear."""
+    rng = random.Random(6)
+    texts = [document.text for document in WORLD.documents(6, 60)]
+    kinds = set()
+    for text in texts:
+        words, others = text.split(" "), rng.choice(texts).split(" ")
+        at = rng.randrange(len(words))
+        if rng.random() < 0.5:
+            words[at] = rng.choice(others)
+        else:
+            words[at:] = others[at:]
+        damaged = " ".join(words)
+        verdict = WORLD.check(damaged)
+        kinds.add(verdict.kind)
+        assert 0 <= verdict.offset <= len(damaged)
+        assert verdict.ok == (WORLD.log_prob(damaged) > -math.inf)
+    assert len(kinds) > 1
 
 
 @settings(deadline=None, max_examples=300)
