@@ -93,6 +93,15 @@ def test_every_piece_of_up_to_fifteen_bytes_has_its_own_words():
     assert len({*zip(low.tolist(), high.tolist(), strict=True)}) == len(some)
 
 
+@pytest.mark.parametrize("pattern", ["cl100k", "o200k"])
+def test_the_later_patterns_take_the_same_way(pattern):
+    """Arrays that cut by GPT-2's rules whatever the pattern."""
+    tokenizer = BPETokenizer.train(DOCS[:20], 600, pattern=pattern)
+    text = "\n".join(DOCS) + " camelCase HTTPServer 123456 it's\n\n  \n"
+    expected = list(map(ord, tokenizer._text.merge(text)))
+    assert tokenizer.encode_ordinary(text) == expected
+
+
 def test_the_two_ways_agree_where_they_meet():
     """A text that grows by a character and is encoded otherwise."""
     text = "\n".join(DOCS)[: LONG_TEXT + 50]

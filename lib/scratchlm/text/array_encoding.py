@@ -7,16 +7,19 @@ each piece.
 
 import numpy as np
 
-from scratchlm.text.array_cutting import cut_gpt2
+from scratchlm.text.array_cutting import cut
+from scratchlm.text.array_lines import RULES
 from scratchlm.text.array_merging import ArrayMerger, token_ids
 from scratchlm.text.bpe_merge import MergeRules
 from scratchlm.text.exact_table import ExactTable, Numbers, Words
 from scratchlm.text.streaming import SAFE_CUT, WINDOW, well_formed
 
-BLOCK = 1 << 18  # characters, so that the arrays of a block stay in the cache
+# Characters (measured here): the more new pieces are merged at a time the
+# better, until the arrays of a block leave the processor's cache.
+BLOCK = 1 << 20
 LIMIT = 500_000  # pieces remembered
 SHORT = 15  # bytes in two words, less the one that holds the length
-LONG = 64  # bytes; a longer piece is merged alone
+LONG = 128  # bytes; a longer piece is merged alone
 
 _MASKS = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)
 
@@ -25,11 +28,13 @@ class BlockEncoder:
     """Encodes long texts. Chapter: book/text/tokenizer.md.
 
     Args:
-        rules: the merges, as they apply to one piece of GPT-2's pattern.
+        rules: the merges, as they apply to one piece.
+        pattern: the name of the pattern that cuts the pieces.
     """
 
-    def __init__(self, rules: MergeRules):
+    def __init__(self, rules: MergeRules, pattern: str = "gpt2"):
         self.rules = rules
+        self.begins = RULES[pattern]
         self.merger = ArrayMerger(rules)
         self._forget()
 
@@ -46,8 +51,9 @@ class BlockEncoder:
     def _encode_block(self, text: str) -> Numbers:
         if max(self.known.n_pieces, self.known.n_tokens // 8) > LIMIT:
             self._forget()
-        data = text.encode() + bytes(16)
-        starts = cut_gpt2(text)
+        data = text.encode()
+        starts = cut(data, self.begins)
+        data += bytes(16)
         lengths = np.diff(starts)
         low, high = as_words(data, starts[:-1], lengths)
         pieces = self.known.short.find(low, high)
@@ -81,9 +87,11 @@ class BlockEncoder:
         known = self.known.long
         new = [p for p in set(pieces).difference(known) if len(p) <= LONG]
         if new:
-            padded = b"".join(piece.ljust(LONG) for piece in new)
-            letters = np.frombuffer(padded, np.uint8).reshape(-1, LONG)
-            merged = self.merger.merge(letters, np.array([*map(len, new)]))
+            lengths = np.array([*map(len, new)])
+            width = int(lengths.max())
+            padded = b"".join(piece.ljust(width) for piece in new)
+            letters = np.frombuffer(padded, np.uint8).reshape(-1, width)
+            merged = self.merger.merge(letters, lengths)
             numbers = self.known.add(*merged).tolist()
             known.update(zip(new, numbers, strict=True))
         return [

@@ -21,9 +21,9 @@ from scratchlm.text.streaming import well_formed
 LIMIT = 700_000
 LONGEST = 64
 
-# Characters from which arrays win (measured here: on text of which one chunk
-# in eight is new).
-LONG_TEXT = 1 << 14
+# Characters from which arrays win (measured here, on files of which one chunk
+# in eight is new: below, the two are alike).
+LONG_TEXT = 1 << 12
 
 
 class Remembered(dict[str, str]):
@@ -73,13 +73,14 @@ class TextMerger:
 
     def ids(self, text: str) -> Numbers:
         """The ids of a text, through arrays where it is long."""
-        if len(text) < LONG_TEXT or self.pattern != PATTERNS["gpt2"]:
-            return token_ids(self.merge(text))
-        return self._blocks.encode(text)
+        named = PATTERNS.get(self.pattern.name) == self.pattern
+        if named and len(text) >= LONG_TEXT:
+            return self._blocks.encode(text)
+        return token_ids(self.merge(text))
 
     @cached_property
     def _blocks(self) -> BlockEncoder:
-        return BlockEncoder(self.rules)
+        return BlockEncoder(self.rules, self.pattern.name)
 
     def merge(self, text: str) -> str:
         """The tokens of a text, one character ``chr(id)`` per token."""
