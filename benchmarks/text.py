@@ -235,7 +235,7 @@ def stream(
     known = merger._blocks.known
     for array in (known.tokens, known.begins, known.counts):
         caches += array.nbytes
-    caches += known.short.keys.nbytes + known.short.values.nbytes
+    caches += known.short.slots.nbytes
     return rate, peak - start, caches
 
 

@@ -39,5 +39,5 @@ def test_room_grows_with_the_keys():
     table = ExactTable(1)
     words = np.arange(5_000, dtype=np.uint64)
     table.add(words, words, words.astype(np.int64))
-    assert 2 * table.n_keys <= len(table.values)
+    assert 2 * table.n_keys <= len(table.slots)
     assert (table.find(words, words) == words).all()

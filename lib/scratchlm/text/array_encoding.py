@@ -21,7 +21,14 @@ LIMIT = 500_000  # pieces remembered
 SHORT = 15  # bytes in two words, less the one that holds the length
 LONG = 128  # bytes; a longer piece is merged alone
 
-_MASKS = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)
+# For each length, SHORT + 1 for all that are longer: what of the two words is
+# the piece's, and the length where the last byte has it.
+_LENGTHS = [*range(SHORT + 1), 255]
+_LOW = np.array([(1 << 8 * min(n, 8)) - 1 for n in _LENGTHS], np.uint64)
+_HIGH = np.array(
+    [(1 << 8 * min(max(n - 8, 0), 7)) - 1 for n in _LENGTHS], np.uint64
+)
+_SIZE = np.array([n << 8 * (SHORT - 8) for n in _LENGTHS], np.uint64)
 
 
 class BlockEncoder:
@@ -172,10 +179,10 @@ def as_words(
             255, which no short piece has.
     """
     every = np.ndarray(len(data) - 7, "<u8", data, strides=(1,))
-    low = every[starts] & _MASKS.take(np.minimum(lengths, 8))
-    high = every[starts + 8] & _MASKS.take((lengths - 8).clip(0, 7))
-    size = np.where(lengths > SHORT, 255, lengths).astype(np.uint64)
-    high |= size << np.uint64(8 * (SHORT - 8))
+    size = np.minimum(lengths, SHORT + 1)
+    low = every[starts] & _LOW.take(size)
+    high = every[starts + 8] & _HIGH.take(size)
+    high |= _SIZE.take(size)
     return low, high
 
 

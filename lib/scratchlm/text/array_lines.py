@@ -122,19 +122,18 @@ def _cut_lines(text: Classified, begins: Begins, end_joins: bool) -> None:
             before it, as if one more line end followed.
     """
     space, line_end = text.kind == SPACE, text.kind == LINE_END
-    first, end = _runs(line_end)
-    before = np.append(text.kind, LETTER)[first - 1]  # LETTER: nothing there
-    begins[first[(before == OTHER) | (before == SPACE)]] = False
-    closes = np.zeros(len(begins), bool)  # line ends that signs took
-    closes[end[before == OTHER]] = True
-
+    takes = space | (text.kind == OTHER)
+    begins[1:-1] &= ~(line_end[1:] & takes[:-1])
     last = np.append(space[:-1] & ~(space[1:] | line_end[1:]), False)
-    begins[:-1] |= text.on_first(last)
-    first = np.flatnonzero(space & np.append(True, ~space[:-1]))
+    begins[:-1] |= text.on_first(last)  # a run gives its last space back
+
+    # Space between line ends joins both, unless signs took the first.
     last = np.flatnonzero(space & np.append(line_end[1:], end_joins))
-    first = first[first.searchsorted(last, "right") - 1]
+    first = _run_starts(space, last)
     first = first[np.append(line_end, False)[first - 1]]
-    begins[first[~closes[first]]] = False
+    before = _run_starts(line_end, first - 1) - 1
+    taken = np.append(text.kind, LETTER)[before] == OTHER
+    begins[first[~taken]] = False
 
 
 def _join_contractions(text: Classified, begins: Begins) -> Places:
@@ -176,6 +175,12 @@ def _cut_again(
         sizes = [len(piece.encode()) for piece in pieces]
         begins[first:end] = False
         begins[first + np.cumsum([0, *sizes])] = True
+
+
+def _run_starts(flags: Flags, at: Places) -> Places:
+    """Where the run of true begins that holds each place."""
+    starts = np.flatnonzero(flags & np.append(True, ~flags[:-1]))
+    return starts[starts.searchsorted(at, "right") - 1]
 
 
 def _runs(flags: Flags) -> tuple[Places, Places]:

@@ -17,6 +17,9 @@ Flags: TypeAlias = Bool[np.ndarray, "_"]
 _MIX = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
 
 
+VALUE = 2  # the column of a slot that holds the number
+
+
 class ExactTable:
     """Numbers for keys of two words. Chapter: book/text/tokenizer.md.
 
@@ -37,44 +40,45 @@ class ExactTable:
     def find(self, low: Words, high: Words) -> Numbers:
         """The number of each key, and -1 for a key that is not there."""
         slots = self._slots(low, high)
-        values = self.values.take(slots)
-        at = np.flatnonzero(self._taken(slots, low, high) & (values >= 0))
+        values, taken = self._look(slots, low, high)
+        at = np.flatnonzero(taken)
         slots = slots.take(at)
         while len(at):
             slots = (slots + 1) & self.last_slot
-            values[at] = found = self.values.take(slots)
-            again = self._taken(slots, low[at], high[at]) & (found >= 0)
+            values[at], again = self._look(slots, low[at], high[at])
             at, slots = at[again], slots[again]
         return values
 
     def add(self, low: Words, high: Words, values: Numbers) -> None:
         """Give numbers, 0 or more, to distinct keys that are not there."""
         total = self.n_keys + len(low)
-        if 2 * total > len(self.values):
-            used = self.values >= 0
-            keys, numbers = self.keys[used], self.values[used]
+        if 2 * total > len(self.slots):
+            used = self.slots[self.slots[:, VALUE] >= 0]
             self._make_room(total)
-            self._insert(keys[:, 0], keys[:, 1], numbers)
+            words = used[:, :VALUE].astype(np.uint64)
+            self._insert(words[:, 0], words[:, 1], used[:, VALUE])
         self._insert(low, high, values)
         self.n_keys = total
 
     def _insert(self, low: Words, high: Words, values: Numbers) -> None:
+        keys = np.stack([low, high], axis=1).astype(np.int64)
         slots = self._slots(low, high)
         while len(slots):
-            free = self.values[slots] < 0
-            self.values[slots[free]] = values[free]  # the last writer stays
-            mine = free & (self.values[slots] == values)
-            self.keys[slots[mine], 0] = low[mine]
-            self.keys[slots[mine], 1] = high[mine]
-            low, high, values = low[~mine], high[~mine], values[~mine]
+            free = self.slots[slots, VALUE] < 0
+            # Of several keys for one slot, the last writer stays.
+            self.slots[slots[free], VALUE] = values[free]
+            mine = free & (self.slots[slots, VALUE] == values)
+            self.slots[slots[mine], :VALUE] = keys[mine]
+            keys, values = keys[~mine], values[~mine]
             slots = (slots[~mine] + 1) & self.last_slot
 
     def _make_room(self, n_keys: int) -> None:
         bits = (4 * n_keys - 1).bit_length()  # at most half full, and to grow
         self.shift = np.uint64(64 - bits)
         self.last_slot = (1 << bits) - 1
-        self.keys = np.zeros((1 << bits, 2), np.uint64)
-        self.values = np.full(1 << bits, -1, np.int64)
+        # Two words of a key, its number, and one to fill 32 bytes, which lie
+        # together in memory and which numpy copies in one step.
+        self.slots = np.full((1 << bits, 4), -1, np.int64)
 
     def _slots(self, low: Words, high: Words) -> Numbers:
         mixed: Words = low * np.uint64(_MIX[0])
@@ -83,9 +87,15 @@ class ExactTable:
         mixed *= np.uint64(_MIX[1])
         return np.asarray(mixed >> self.shift, np.int64)
 
-    def _taken(self, slots: Numbers, low: Words, high: Words) -> Flags:
-        """Where a slot does not hold the key."""
-        keys = self.keys.take(slots, axis=0)
-        wrong: Flags = keys[:, 0] != low
-        wrong |= keys[:, 1] != high
-        return wrong
+    def _look(
+        self, slots: Numbers, low: Words, high: Words
+    ) -> tuple[Numbers, Flags]:
+        """The number in each slot, and where it is another key's."""
+        found = self.slots.take(slots, axis=0)
+        words = found.view(np.uint64)
+        values = found[:, VALUE].copy()
+        other: Flags = words[:, 0] != low
+        other |= words[:, 1] != high
+        other &= values >= 0
+        values[other] = -1
+        return values, other
