@@ -10,6 +10,8 @@ from scratchlm.text.array_encoding import BlockEncoder, as_words
 from scratchlm.text.bpe import BPETokenizer
 from scratchlm.text.bpe_encoding import LONG_TEXT
 from scratchlm.text.corpora import python_docs
+from scratchlm.text.pretokenize import PATTERNS
+from scratchlm.text.streaming import well_formed
 
 DOCS = list(python_docs())
 TOKENIZER = BPETokenizer.train(DOCS, 2_000)
@@ -39,6 +41,50 @@ def test_equals_the_way_of_short_texts(parts):
     """Pieces of 15, 16 or 65 bytes, of zero bytes, of half a character."""
     text = "".join(parts)
     assert ENCODER.encode(text).tolist() == slow(text)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.lists(st.sampled_from([*PIECES, "x.\n", "/", "7", " "]), max_size=4)
+        | st.lists(st.text(max_size=5), max_size=2),
+        max_size=12,
+    )
+)
+def test_texts_encoded_together_do_not_touch(parts):
+    """A digit, a line end or a slash that joins the next document; a
+    contraction across two; an empty text that shifts all that follow."""
+    texts = ["".join(each) for each in parts]
+    together = [ids.tolist() for ids in ENCODER.encode_all(texts)]
+    assert together == [slow(text) for text in texts]
+
+
+@pytest.mark.parametrize("pattern", ["cl100k", "o200k"])
+@given(
+    st.lists(
+        st.text("aB1.'s /\n\t", max_size=6) | st.text(max_size=4), max_size=9
+    )
+)
+def test_nor_with_the_later_patterns(pattern, texts):
+    """Line ends that join the signs before them, from another text."""
+    encoder = BlockEncoder(TOKENIZER.rules, pattern)
+    cutter = PATTERNS[pattern]
+    together = [ids.tolist() for ids in encoder.encode_all(texts)]
+    assert together == [
+        [
+            ord(token)
+            for piece in cutter.pieces(well_formed(text))
+            for token in TOKENIZER.rules.apply(piece.encode())
+        ]
+        for text in texts
+    ]
+
+
+def test_many_texts_fill_blocks(monkeypatch):
+    """A group that grows without end, or a text that is lost between two."""
+    monkeypatch.setattr(array_encoding, "BLOCK", 2_000)
+    together = [ids.tolist() for ids in ENCODER.encode_all(DOCS[:30])]
+    assert together == [slow(text) for text in DOCS[:30]]
 
 
 def test_equals_on_real_text_from_an_empty_memory_and_a_full_one():

@@ -191,6 +191,8 @@ def test_batch_and_array_equal_encode(pattern, parts):
     tokenizer = TOKENIZERS[pattern]
     each = [tokenizer.encode(part, allowed_special="all") for part in parts]
     assert tokenizer.encode_batch(parts, allowed_special="all") == each
+    plain = [tokenizer.encode_ordinary(part) for part in parts]
+    assert [a.tolist() for a in tokenizer.encode_arrays(parts)] == plain
     for part, ids in zip(parts, each, strict=True):
         array = tokenizer.encode_array(part, allowed_special="all")
         assert array.tolist() == ids
@@ -211,6 +213,12 @@ def test_array_type_is_the_smallest_that_fits():
         assert array.dtype == dtype
         assert array[-1] == top
     assert BPETokenizer.train(["a"], 256).encode_array("a").dtype == np.uint8
+
+
+def test_a_batch_refuses_special_text_as_one_text_does():
+    """A batch through which a user's text forges a special token."""
+    with pytest.raises(ValueError, match="special"):
+        TOKENIZERS["gpt2"].encode_batch(["a" * 5_000, "<|endoftext|>"])
 
 
 def test_batch_on_two_processes(monkeypatch):

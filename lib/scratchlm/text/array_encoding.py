@@ -5,6 +5,9 @@ can be looked up, and what is new can be merged, without a step of Python for
 each piece.
 """
 
+import re
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from scratchlm.text.array_cutting import cut
@@ -12,6 +15,7 @@ from scratchlm.text.array_lines import RULES
 from scratchlm.text.array_merging import ArrayMerger, token_ids
 from scratchlm.text.bpe_merge import MergeRules
 from scratchlm.text.exact_table import ExactTable, Numbers, Words
+from scratchlm.text.pretokenize import SPACE
 from scratchlm.text.streaming import SAFE_CUT, WINDOW, well_formed
 
 # Characters (measured here): the more new pieces are merged at a time the
@@ -29,6 +33,11 @@ _HIGH = np.array(
     [(1 << 8 * min(max(n - 8, 0), 7)) - 1 for n in _LENGTHS], np.uint64
 )
 _SIZE = np.array([n << 8 * (SHORT - 8) for n in _LENGTHS], np.uint64)
+
+
+# Texts between which a cut can be made safe, in the sense of SAFE_CUT.
+_FIRST = re.compile(f"[^{SPACE}/]")
+_LAST = re.compile(f"[^{SPACE}]\\n?\\Z")
 
 
 class BlockEncoder:
@@ -55,11 +64,37 @@ class BlockEncoder:
             done += len(block)
         return np.concatenate(ids)
 
+    def encode_all(self, texts: Sequence[str]) -> list[Numbers]:
+        """The ids of each text. Short texts are encoded together."""
+        ids: list[Numbers] = []
+        for group in _groups([*map(well_formed, texts)]):
+            alone = len(group) == 1
+            ids += [self.encode(group[0])] if alone else self._together(group)
+        return ids
+
     def _encode_block(self, text: str) -> Numbers:
+        data = text.encode()
+        pieces = self._number(data, cut(data, self.begins))
+        return self.known.spell(pieces)  # of what is known after that
+
+    def _together(self, texts: list[str]) -> list[Numbers]:
+        """The ids of texts that :func:`_joins` lets stand in one block."""
+        parts = [part for text in texts for part in (text, _apart(text))]
+        data = "".join(parts).encode()
+        sizes = [len(part.encode()) for part in parts]
+        borders = np.cumsum([0, *sizes])
+        starts = cut(data, self.begins)
+        pieces = self._number(data, starts)
+        tokens = self.known.spell(pieces)
+        before = np.cumsum(np.append(0, self.known.counts.take(pieces)))
+        at = before[starts.searchsorted(borders)].tolist()
+        spans = zip(at[:-1:2], at[1::2], strict=True)
+        return [tokens[first:end] for first, end in spans]
+
+    def _number(self, data: bytes, starts: Numbers) -> Numbers:
+        """The number of each piece; what is new is merged and kept."""
         if max(self.known.n_pieces, self.known.n_tokens // 8) > LIMIT:
             self._forget()
-        data = text.encode()
-        starts = cut(data, self.begins)
         data += bytes(16)
         lengths = np.diff(starts)
         low, high = as_words(data, starts[:-1], lengths)
@@ -73,7 +108,7 @@ class BlockEncoder:
             starts[long].tolist(), starts[long + 1].tolist(), strict=True
         )
         pieces[long] = self._look_up([data[i:j] for i, j in spans])
-        return self.known.spell(pieces)
+        return pieces
 
     def _learn(self, low: Words, high: Words) -> None:
         """Merge short pieces that are new."""
@@ -184,6 +219,32 @@ def as_words(
     high = every[starts + 8] & _HIGH.take(size)
     high |= _SIZE.take(size)
     return low, high
+
+
+def _groups(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Runs of texts that can stand in one block, up to its size."""
+    group: list[str] = []
+    size = 0
+    for text in texts:
+        if group and (size + len(text) > BLOCK or not _joins(group[-1], text)):
+            yield group
+            group, size = [], 0
+        group.append(text)
+        size += len(text)
+    if group:
+        yield group
+
+
+def _joins(text: str, follower: str) -> bool:
+    """Whether :func:`_apart` makes safe cuts between the two."""
+    fits = _FIRST.match(follower) and _LAST.search(text)
+    return fits is not None
+
+
+def _apart(text: str) -> str:
+    """What goes behind a text, so that a cut is safe on either side of it:
+    at " S" or behind "S", a line end, and S again."""
+    return "0\n" if text.endswith("\n") else " 0\n"
 
 
 def _next_block(text: str, done: int) -> str:

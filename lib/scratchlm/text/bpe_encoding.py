@@ -6,7 +6,7 @@ Words follow Zipf's law: most of what comes next has come before. A dictionary
 answers for it in one step of C, and Python runs only for what is new.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from scratchlm.text.array_encoding import BlockEncoder
@@ -73,10 +73,19 @@ class TextMerger:
 
     def ids(self, text: str) -> Numbers:
         """The ids of a text, through arrays where it is long."""
-        named = PATTERNS.get(self.pattern.name) == self.pattern
-        if named and len(text) >= LONG_TEXT:
+        if self._named and len(text) >= LONG_TEXT:
             return self._blocks.encode(text)
         return token_ids(self.merge(text))
+
+    def all_ids(self, texts: Sequence[str]) -> list[Numbers]:
+        """The ids of each text, through arrays where all are long."""
+        if self._named and sum(map(len, texts)) >= LONG_TEXT:
+            return self._blocks.encode_all(texts)
+        return [token_ids(self.merge(text)) for text in texts]
+
+    @cached_property
+    def _named(self) -> bool:
+        return PATTERNS.get(self.pattern.name) == self.pattern
 
     @cached_property
     def _blocks(self) -> BlockEncoder:
