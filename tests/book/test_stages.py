@@ -114,17 +114,6 @@ def test_no_git_is_no_commit(tmp_path, monkeypatch):
     assert stages._commit(tmp_path) == ""
 
 
-def test_an_atomic_write_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
-    """Writing in place truncates first."""
-    path = tmp_path / "file"
-    stages.write_atomically(path, b"old")
-    monkeypatch.setattr("os.fsync", lambda handle: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        stages.write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_two_builds_do_not_share_a_folder(tmp_path):
     """Two builds at once would swap each other's half-made outputs in."""
     build = tmp_path / "_build"

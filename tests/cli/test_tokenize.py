@@ -1,10 +1,11 @@
 """Shards from documents, with a tokenizer that is there or is made."""
 
+import os
 import random
-import shutil
-import subprocess
+import signal
 import sys
-import time
+
+import pytest
 
 from scratchlm.cli.program import main
 from scratchlm.text.bpe import BPETokenizer
@@ -60,30 +61,90 @@ def bytes_of(folder):
     }
 
 
-def test_a_kill_and_the_same_command_give_the_same_bytes(tmp_path):
-    """Hours of work lost, or worse, a shard that was half written and is
-    taken for whole."""
-    texts = list(python_docs(400_000))
-    write_texts(texts, tmp_path / "in.jsonl")
-    tok = BPETokenizer.train(texts, 400, special_tokens=["<|endoftext|>"])
-    tok.save(tmp_path / "tok")
-    command = [
-        *(sys.executable, "-m", "scratchlm", "tokenize"),
-        *(str(tmp_path / "in.jsonl"), "-o", str(tmp_path / "shards")),
-        *("--tokenizer", str(tmp_path / "tok"), "--no-progress"),
-        *("--workers", "1", "--shard-tokens", "5000"),
-    ]
-    start = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    whole = time.perf_counter() - start
-    expected = bytes_of(tmp_path / "shards")
-    assert len(expected) > 10
-    shutil.rmtree(tmp_path / "shards")
+def die_after(steps, arguments):
+    """Run the command in a child that kills itself after so many calls of
+    Python functions; None lets it end.
+
+    Returns:
+        How many calls it made, or None if it was killed.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        made = 0
+
+        def count(frame, event, argument):
+            nonlocal made
+            made += event in ("call", "c_call")
+            if made == steps:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            sys.setprofile(count)
+            code = main(arguments)
+            sys.setprofile(None)
+            os.write(writing, f"{code} {made}".encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    _, status = os.waitpid(child, 0)
+    with os.fdopen(reading) as pipe:
+        said = pipe.read()
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return None
+    code, made = map(int, said.split())
+    assert code == 0
+    return made
+
+
+def test_a_kill_at_any_point_and_the_same_command_give_the_same_bytes(
+    tmp_path,
+):
+    """Hours of work lost, or worse: a tokenizer or a shard that was half
+    written and is taken for whole. Twenty points from the first call to the
+    last, and then a point in the run that found what was left."""
+    path = tmp_path / "in.jsonl"
+    write_texts([doc[:2000] for doc in python_docs(60_000)], path)
+
+    def command(name):
+        return [
+            *("tokenize", str(path), "-o", str(tmp_path / name / "shards")),
+            *("--tokenizer", str(tmp_path / name / "tok")),
+            *("--vocab-size", "300", "--shard-tokens", "2000"),
+            *("--workers", "1", "--no-progress"),
+        ]
+
+    def contents(name):
+        return [bytes_of(tmp_path / name / f) for f in ("tok", "shards")]
+
+    assert main(command("whole")) == 0
+    expected = contents("whole")
+    assert len(expected[1]) > 10
+    total = die_after(None, command("counted"))
+    assert contents("counted") == expected
     rng = random.Random(0)
-    for _ in range(4):
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        time.sleep(rng.uniform(0.3, 1.0) * whole)
-        process.kill()
-        process.wait()
-    subprocess.run(command, check=True, capture_output=True)
-    assert bytes_of(tmp_path / "shards") == expected
+    for number in range(20):
+        name = str(number)
+        assert die_after(rng.randrange(1, total), command(name)) is None
+        die_after(rng.randrange(1, total), command(name))  # and once more
+        assert main(command(name)) == 0
+        assert contents(name) == expected
+
+
+def test_a_vocabulary_that_the_text_cannot_fill(tmp_path, capsys):
+    """A first run that saves a smaller one, which the same command then
+    refuses."""
+    write_texts(["ab " * 20], tmp_path / "in.jsonl")
+    options = ["--tokenizer", str(tmp_path / "tok"), "--vocab-size", "900"]
+    for _ in range(2):
+        assert run(tmp_path, *options) == 2
+        assert "smaller vocab_size" in capsys.readouterr().err
+    assert not (tmp_path / "tok").exists()
+
+
+def test_the_folder_for_the_shards_has_to_be_named(tmp_path):
+    """Shards in a folder whose name is a dash."""
+    with pytest.raises(SystemExit) as stopped:
+        main(["tokenize", str(tmp_path), "--tokenizer", str(tmp_path)])
+    assert stopped.value.code == 2

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scratchlm.text.document_files import documents_of
-from scratchlm.text.document_writing import atomic_file, write_documents
+from scratchlm.text.document_writing import write_documents
 
 FORMS = [
     *("a.jsonl", "a.jsonl.gz", "a.jsonl.zst", "a.ndjson", "a.parquet"),
@@ -104,14 +104,3 @@ def test_standard_output_gets_json_lines(monkeypatch):
     assert write_documents(["a\nb", "é"], Path("-"), "text") == 2
     rows = Stdout.buffer.getvalue().splitlines()
     assert [json.loads(row)["text"] for row in rows] == ["a\nb", "é"]
-
-
-def test_nothing_appears_before_the_end(tmp_path):
-    """A reader that starts early finds half of it."""
-    path = tmp_path / "a.bin"
-    with atomic_file(path) as file:
-        file.write(b"x")
-        assert not path.exists()
-        (hidden,) = tmp_path.iterdir()
-        assert hidden.name.startswith(".a.bin.")
-    assert path.read_bytes() == b"x"

@@ -8,6 +8,7 @@ import pytest
 from scratchlm.text import durable
 from scratchlm.text.durable import (
     PartialFile,
+    atomic_file,
     only_writer,
     sha256_of,
     write_whole,
@@ -60,6 +61,17 @@ def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch):
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_nothing_appears_before_the_end(tmp_path):
+    """A reader that starts early finds half of it."""
+    path = tmp_path / "a.bin"
+    with atomic_file(path) as file:
+        file.write(b"x")
+        assert not path.exists()
+        (hidden,) = tmp_path.iterdir()
+        assert hidden.name.startswith(".a.bin.")
+    assert path.read_bytes() == b"x"
 
 
 def test_sha256_of_a_file(tmp_path, monkeypatch):

@@ -86,8 +86,8 @@ def test_an_id_beyond_the_vocabulary_does_not_wrap():
         fingerprint = "f"
         special_tokens = {}  # noqa: RUF012
 
-        def encode_ordinary(self, text):
-            return [1 << 16]
+        def encode_arrays(self, texts):
+            return [np.array([1 << 16]) for _ in texts]
 
     settings = Settings.of(Liar(), ShardConfig(end_of_text=None))
     with pytest.raises(OverflowError):

@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from scratchlm.text.bpe import BPETokenizer
@@ -22,8 +23,8 @@ class Tokenizer:
         self.vocab_size = vocab_size
         self.special_tokens = dict(special_tokens)
 
-    def encode_ordinary(self, text):
-        return [ord(char) for char in text]
+    def encode_arrays(self, texts):
+        return [np.array([*map(ord, text)], np.int64) for text in texts]
 
 
 def manifest(n_shards=2):

@@ -152,11 +152,11 @@ def test_finished_documents_are_not_encoded_again(tmp_path, expected):
         fingerprint = tokenizer().fingerprint
         special_tokens = tokenizer().special_tokens
 
-        def encode_ordinary(self, text):
-            calls.append(text)
+        def encode_arrays(self, texts):
+            calls.extend(texts)
             if len(calls) == 15:
                 raise KeyboardInterrupt
-            return tokenizer().encode_ordinary(text)
+            return tokenizer().encode_arrays(texts)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parallel, "BATCH", 1)  # a batch for each document

@@ -65,6 +65,16 @@ def test_ranges_outside_are_named(shards, start, stop):
         shards.read(start, stop)
 
 
+@pytest.mark.parametrize(("start", "length"), [(-1, 3), (len(FLAT) - 2, 3)])
+def test_no_memory_is_read_that_is_no_shard(shards, start, length):
+    """An index beyond the files, into whatever lies between them."""
+    starts, lengths = np.array([0, start]), np.array([1, length])
+    with pytest.raises(ValueError, match="there are no tokens"):
+        shards.windows(starts, length)
+    with pytest.raises(ValueError, match="there are no tokens"):
+        shards.ranges(starts, lengths)
+
+
 def test_nothing_is_copied(shards):
     """A reader that loads the corpus into memory."""
     document = shards[3]

@@ -64,6 +64,9 @@ def test_arrays_have_the_smallest_type(tokenizer):
     ids = tokenizer.encode_array(TEXT)
     assert ids.dtype == np.uint16
     assert ids.tolist() == tokenizer.encode(TEXT)
+    (same,) = tokenizer.encode_arrays([TEXT])
+    assert same.dtype == np.uint16
+    assert same.tolist() == tokenizer.encode_ordinary(TEXT)
 
 
 def test_a_copy_is_the_same(tokenizer):

@@ -30,8 +30,8 @@ from scratchlm.book.stages import (
     StageError,
     input_hash,
     only_build,
-    write_atomically,
 )
+from scratchlm.text.durable import write_whole
 
 PDF = "from-bytes-to-assistant.pdf"
 TARGETS = {
@@ -115,7 +115,7 @@ class Book:
         html = self.stages["html"]
         if html.is_current() and self.stages["pdf"].is_current():
             pdf = self.stages["pdf"].output / PDF
-            write_atomically(html.output / PDF, pdf.read_bytes())
+            write_whole(html.output / PDF, pdf.read_bytes())
 
     def _cache(self) -> Path:
         return keyed_cache(self.root, self.cache_root)

@@ -29,7 +29,7 @@ from scratchlm.book.directives import caption
 from scratchlm.book.inline import Context
 from scratchlm.book.labels import Label, PageLabels
 from scratchlm.book.plain import PlainMarkdown
-from scratchlm.book.stages import write_atomically
+from scratchlm.text.durable import write_whole
 
 NB: Any = nbformat  # typed only in part
 V4: Any = nbformat.v4
@@ -126,7 +126,7 @@ def export_book(root: Path, cache_folder: Path, out: Path) -> list[Path]:
         text = NB.writes(exporter.export(page, executed)) + "\n"
         path = out / f"{page.name}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text.encode())
+        write_whole(path, text.encode())
         written.append(path)
     return written
 

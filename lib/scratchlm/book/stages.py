@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from scratchlm.book.execute import source_files
+from scratchlm.text.durable import write_whole
 
 INPUTS = (
     "_config.yml",
@@ -119,7 +119,7 @@ class Stage:
                 self.output.rename(Path(new) / "old")
             aside.replace(self.output)
         self.stamp.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.stamp, json.dumps(self._state()).encode())
+        write_whole(self.stamp, json.dumps(self._state()).encode())
 
     def _state(self) -> dict[str, object]:
         """Return the inputs, and the name and size of each output file."""
@@ -131,26 +131,6 @@ class Stage:
             line = f"{path.relative_to(self.output)} {path.stat().st_size}\n"
             digest.update(line.encode())
         return {"inputs": self.inputs, "outputs": digest.hexdigest()}
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old bytes or the new ones.
-
-    Args:
-        path: where to write; its folder must exist.
-        content: what to write.
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # mkstemp makes private files
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 @contextmanager

@@ -52,7 +52,11 @@ class Dedup(Reading):
             kept = set(found.kept.tolist())
             texts = (text for i, text in enumerate(again()) if i in kept)
             write_texts(self._further(texts), self.out, self.column)
-        say(f"dedup: {found.report}")
+        report = found.report
+        say(
+            f"dedup: {report.kept:,} of {report.documents:,} documents kept; "
+            f"{report.exact:,} were equal to another, {report.near:,} nearly"
+        )
 
     def _further(self, texts: Iterator[str]) -> Iterator[str]:
         from scratchlm.text.corpora import read_texts  # noqa: PLC0415

@@ -1,12 +1,18 @@
 """``tokenize``: documents to token ids. Chapter: book/text/shards.md."""
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
 from scratchlm.cli.options import Reading, say
+
+if TYPE_CHECKING:
+    from scratchlm.text.bpe import BPETokenizer
+    from scratchlm.text.shard_manifest import ShardConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +29,7 @@ class Tokenize(Reading):
 
     out: Annotated[
         str, arg(aliases=["-o"], metavar="FOLDER", help="for the shards")
-    ]
+    ] = field()  # no default, where the base class has one
     tokenizer: Path
     """the tokenizer's folder"""
     vocab_size: int | None = None
@@ -47,13 +53,7 @@ class Tokenize(Reading):
             if self.vocab_size is None or saved.exists():
                 tok = BPETokenizer.load(self.tokenizer)
             else:
-                tok = BPETokenizer.train(
-                    again(),
-                    self.vocab_size,
-                    special_tokens=[config.end_of_text or ""],
-                    workers=self.workers,
-                    progress=self.progress,
-                )
+                tok = self._train(again(), config)
                 tok.save(self.tokenizer)
             if self.vocab_size not in (None, tok.vocab_size):
                 raise ValueError(
@@ -70,3 +70,24 @@ class Tokenize(Reading):
                 progress=self.progress,
             )
         say(f"tokenize: {len(shards):,} documents, {shards.n_tokens:,} tokens")
+
+    def _train(
+        self, texts: Iterator[str], config: "ShardConfig"
+    ) -> "BPETokenizer":
+        from scratchlm.text.bpe import BPETokenizer  # noqa: PLC0415
+
+        assert self.vocab_size is not None
+        try:
+            with warnings.catch_warnings():
+                # A smaller vocabulary than asked for: the same command would
+                # not accept it the next time.
+                warnings.simplefilter("error", UserWarning)
+                return BPETokenizer.train(
+                    texts,
+                    self.vocab_size,
+                    special_tokens=[config.end_of_text or ""],
+                    workers=self.workers,
+                    progress=self.progress,
+                )
+        except UserWarning as warning:
+            raise ValueError(str(warning)) from None

@@ -5,9 +5,7 @@ Chapter: book/text/corpora.md.
 
 import gzip
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -27,43 +25,11 @@ from scratchlm.text.document_files import (
     format_of,
     import_parquet,
 )
+from scratchlm.text.durable import atomic_file
 
 Write = Callable[[bytes], object]
 
 WRITABLE = (*JSON_LINES, PLAIN[0])  # and parquet
-
-
-@contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that takes its place when all of it is on disk.
-
-    Chapter: book/text/corpora.md.
-
-    After an error, or a kill, ``path`` is what it was before. What a kill
-    leaves behind has a name that starts with a dot.
-
-    Raises:
-        ValueError: the folder does not exist, or ``path`` is a folder.
-    """
-    if path.is_dir() or not path.parent.is_dir():
-        problem = "is a folder" if path.is_dir() else "has no folder"
-        raise ValueError(
-            f"cannot write {path}: it {problem}; name a file in a folder "
-            "that exists"
-        )
-    handle, partial = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".partial"
-    )
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
 
 
 def write_documents(texts: Iterable[str], path: Path, column: str) -> int:

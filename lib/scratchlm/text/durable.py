@@ -8,9 +8,11 @@ that can be seen belongs to a file that is finished.
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 PARTIAL = ".partial"
 _CHUNK = 1 << 20  # bytes read at a time; guessed: it fits the cache
@@ -53,17 +55,49 @@ class PartialFile:
         self.temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that takes its place when all of it is on disk.
+
+    Chapter: book/text/shards.md.
+
+    After an error, or a kill, ``path`` is what it was before. What a kill
+    leaves behind has a name that starts with a dot.
+
+    Raises:
+        ValueError: the folder does not exist, or ``path`` is a folder.
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        problem = "is a folder" if path.is_dir() else "has no folder"
+        raise ValueError(
+            f"cannot write {path}: it {problem}; name a file in a folder "
+            "that exists"
+        )
+    handle, partial = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=".partial"
+    )
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(partial, 0o644)  # mkstemp makes private files
+        Path(partial).replace(path)
+    except BaseException:
+        os.unlink(partial)
+        raise
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that its name shows the old content or the new.
 
     Chapter: book/text/shards.md.
+
+    Raises:
+        ValueError: the folder does not exist, or ``path`` is a folder.
     """
-    file = PartialFile(path)
-    try:
+    with atomic_file(path) as file:
         file.write(data)
-        file.finish()
-    finally:
-        file.discard()
     sync_folder(path.parent)
 
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from scratchlm.text.corpora import read_texts
 from scratchlm.text.document_files import no_column
-from scratchlm.text.document_writing import atomic_file
+from scratchlm.text.durable import atomic_file
 
 VARIABLE = "SCRATCHLM_DATA"
 CHUNK = 1 << 16

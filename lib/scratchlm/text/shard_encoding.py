@@ -41,15 +41,19 @@ def encode_batch(
     Chapter: book/text/shards.md.
     """
     dtype = np.dtype(settings.dtype)
-    end = [] if settings.end_id is None else [settings.end_id]
-    # numpy raises where an id does not fit, so that none wraps around.
-    ids = [
-        np.array(tokenizer.encode_ordinary(text) + end, dtype)
-        for text in texts
-    ]
+    ends = [] if settings.end_id is None else [settings.end_id]
+    end = np.array(ends, np.int64)
+    encoded = tokenizer.encode_arrays(texts)
+    parts = [part for ids in encoded for part in (ids, end)]
+    tokens = np.concatenate(parts)
+    if tokens.size and tokens.max() > np.iinfo(dtype).max:  # it would wrap
+        raise OverflowError(
+            f"the tokenizer gave the id {tokens.max()}, and its vocabulary "
+            f"has {tokenizer.vocab_size} entries"
+        )
     return Encoded(
-        np.concatenate(ids),
-        np.cumsum([len(i) for i in ids], dtype=np.int64),
+        tokens.astype(dtype),
+        np.cumsum([len(ids) + len(end) for ids in encoded], dtype=np.int64),
         b"".join(map(digest_of, texts)),
     )
 

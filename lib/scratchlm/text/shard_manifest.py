@@ -5,12 +5,17 @@ file that it names is finished.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from jaxtyping import Integer
 
 from scratchlm.text.durable import sha256_of, write_whole
+
+Ids: TypeAlias = Integer[np.ndarray, "_"]
 
 MANIFEST = "manifest.json"
 FORMAT = "scratchlm token shards"
@@ -34,8 +39,8 @@ class Tokenizer(Protocol):
     def special_tokens(self) -> Mapping[str, int]:
         """The id of each special token."""
 
-    def encode_ordinary(self, text: str) -> list[int]:
-        """Turn text into ids; special tokens in it are plain text."""
+    def encode_arrays(self, texts: Sequence[str]) -> Sequence[Ids]:
+        """The ids of each text; special tokens in them are plain text."""
 
 
 @dataclass(frozen=True, kw_only=True)

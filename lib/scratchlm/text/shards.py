@@ -142,11 +142,7 @@ class TokenShards:
         Raises:
             ValueError: the range is not within the shards.
         """
-        if not 0 <= start <= stop <= self.n_tokens:
-            raise ValueError(
-                f"there are no tokens from {start} to {stop}; the shards of "
-                f"{self.folder} hold {self.n_tokens}"
-            )
+        self._refuse_outside(start, stop)
         parts = []
         shard = int(np.searchsorted(self._starts, start, "right")) - 1
         while start < stop:
@@ -167,7 +163,13 @@ class TokenShards:
         Args:
             starts: positions, at least ``length`` before the end.
             length: tokens of each range.
+
+        Raises:
+            ValueError: a range is not within the shards.
         """
+        if starts.size:
+            first, last = int(starts.min()), int(starts.max())
+            self._refuse_outside(first, last + length)
         shards = np.searchsorted(self._ends, starts, "right")
         cross = starts + length > self._ends[shards]
         if cross.any():
@@ -191,10 +193,23 @@ class TokenShards:
         Args:
             starts: positions.
             lengths: tokens of each; no range leaves its document.
+
+        Raises:
+            ValueError: a range is not within the shards.
         """
+        if starts.size:
+            last = int((starts + lengths).max())
+            self._refuse_outside(int(starts.min()), last)
         shards = np.searchsorted(self._ends, starts, "right")
         places = spans(starts + self._shifts[shards], lengths)
         return np.asarray(self._flat[places].astype(np.int64))
+
+    def _refuse_outside(self, start: int, stop: int) -> None:
+        if not 0 <= start <= stop <= self.n_tokens:
+            raise ValueError(
+                f"there are no tokens from {start} to {stop}; the shards of "
+                f"{self.folder} hold {self.n_tokens}"
+            )
 
     def _windows_across(
         self,

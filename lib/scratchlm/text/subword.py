@@ -7,7 +7,7 @@ tokens, streams, batches and the memory of what was spelled are the same.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from sys import maxunicode
@@ -135,6 +135,14 @@ class SubwordTokenizer(ABC):
         """
         dtype = np.min_scalar_type(self.vocab_size - 1)
         return self._encode(text, allowed_special).astype(dtype)
+
+    def encode_arrays(
+        self, texts: Sequence[str]
+    ) -> list[UInt[np.ndarray, "_"]]:
+        """What :meth:`encode_ordinary` gives for each text, as arrays."""
+        dtype = np.min_scalar_type(self.vocab_size - 1)
+        ids = map(token_ids, map(self._spell_all, texts))
+        return [each.astype(dtype) for each in ids]
 
     def encode_batch(
         self,

@@ -15,7 +15,7 @@ from scratchlm.text.tinyworld_phrases import HIDDEN
 from scratchlm.text.tinyworld_telling import Case
 
 NOOKS = tuple(HIDDEN.split("|"))
-T = TypeVar("T")
+Item = TypeVar("Item")
 Fact = tuple[str, Entity, Entity]  # relation, subject, value
 
 TOWNS_A_ROW = 3
@@ -202,7 +202,7 @@ QUESTIONS = {
 }
 
 
-def shuffled(rng: random.Random, items: Sequence[T]) -> list[T]:
+def shuffled(rng: random.Random, items: Sequence[Item]) -> list[Item]:
     """The items in a random order that no version of Python changes.
 
     Chapter: book/text/corpora.md.
@@ -211,7 +211,7 @@ def shuffled(rng: random.Random, items: Sequence[T]) -> list[T]:
     return [left.pop(int(rng.random() * n)) for n in range(len(left), 0, -1)]
 
 
-def draw(rng: random.Random, items: Sequence[T]) -> T:
+def draw(rng: random.Random, items: Sequence[Item]) -> Item:
     """One of the items. Chapter: book/text/corpora.md."""
     return items[int(rng.random() * len(items))]
 

@@ -7,8 +7,6 @@ does not do, it refuses to load, since to ignore it would give other ids.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any, TypeVar
 
 from scratchlm.text.bpe_merge import Pair
 from scratchlm.text.bpe_vocabulary import BPEVocabulary, Vocabulary
+from scratchlm.text.durable import write_whole
 from scratchlm.text.pretokenize import CL100K, GPT2, find_pattern
 from scratchlm.text.published import from_printable, to_printable
 
@@ -67,8 +66,9 @@ def write_folder(folder: Path, document: dict[str, Any]) -> None:
         "tokenizer_class": "PreTrainedTokenizerFast",
         "clean_up_tokenization_spaces": False,
     }
-    _write(folder / FILE, document)
-    _write(folder / CONFIG, config)
+    for name, content in ((FILE, document), (CONFIG, config)):
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        write_whole(folder / name, text.encode())
 
 
 def load(cls: type[Vocabulary], folder: Path) -> Vocabulary:
@@ -281,18 +281,3 @@ def _pattern(rule: dict[str, Any]) -> str:
         raise ValueError(f"its pre-tokenizer is {rules}")
     (split,) = splits
     return pattern_of(split)
-
-
-def _write(path: Path, document: dict[str, Any]) -> None:
-    """Write beside the file, then take its place: the old file or the new."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(document, file, ensure_ascii=False, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
