@@ -1,7 +1,12 @@
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+
+from scratchlm.cli.program import main
+from scratchlm.text.bpe import BPETokenizer
+from scratchlm.text.shards import TokenShards
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -14,6 +19,16 @@ def test_the_package_in_ten_lines_runs(tmp_path, monkeypatch, capsys):
     exec(compile(example, "README.md", "exec"), {})
     assert capsys.readouterr().out.startswith("line| ")
     assert (tmp_path / "tokenizer" / "tokenizer.json").is_file()
+
+
+def test_the_commands_from_text_to_shards_run(tmp_path, monkeypatch):
+    """A pipeline whose options were renamed after the page was written."""
+    lines = re.findall(r"^python -m scratchlm (.+)$", README, re.MULTILINE)
+    assert len(lines) == 4
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        assert main(shlex.split(line)) == 0
+    assert len(TokenShards("shards", BPETokenizer.load("tok"))) > 1000
 
 
 @pytest.mark.parametrize(
