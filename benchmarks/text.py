@@ -2,9 +2,9 @@
 
     python benchmarks/text.py
 
-Both sides run in turn in one process on the same text, the best of several
-runs counts, and the ids are compared. Encoding is timed by the processor's
-clock, since it is one thread, and training by the clock on the wall.
+Both sides run in turn in one process, the best of several runs counts, and the
+ids are compared. Encoding is timed by the processor's clock, and training, on
+all cores, by the clock on the wall.
 """
 
 import argparse
@@ -22,12 +22,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from pydoc_data import topics
+from typing import TypeVar
 
 import tiktoken
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from scratchlm.text.bpe import BPETokenizer
 from scratchlm.text.pretokenize import PATTERNS
+
+Encoder = BPETokenizer | tiktoken.Encoding
+Encode = Callable[[Encoder, list[str]], None]
+Result = TypeVar("Result")
 
 SUFFIXES = {".py", ".rst", ".txt", ".md"}
 LONGEST = 200_000  # characters of one file, lest one table be the corpus
@@ -65,11 +70,13 @@ def n_bytes(texts: list[str]) -> int:
     return sum(len(text.encode()) for text in texts)
 
 
-def seconds(run: Callable[[], object]) -> float:
+def timed(
+    train: Callable[[list[str], int], Result], texts: list[str], size: int
+) -> tuple[float, Result]:
     gc.collect()
     start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+    result = train(texts, size)
+    return time.perf_counter() - start, result
 
 
 def row(*cells: object) -> None:
@@ -83,7 +90,7 @@ def heading(*cells: str) -> None:
 
 
 def compare_encoding(warm: list[str], fresh: list[str], rounds: int) -> None:
-    """Each half as one text of 20 MB, and as the thousands of files it is."""
+    """Each half as one text, as thousands of files, and as one batch."""
     heading(
         "one thread", "pattern", "given as", "ours", "tiktoken", "ratio", "ids"
     )
@@ -91,20 +98,37 @@ def compare_encoding(warm: list[str], fresh: list[str], rounds: int) -> None:
         trained = BPETokenizer.train(warm, 32_000, pattern=pattern)
         theirs = trained.to_tiktoken()
         verdict = compare_ids(trained, theirs, [*warm, *fresh])
-        for form, halves in {
-            "one text": (["\n".join(warm)], ["\n".join(fresh)]),
-            "files": (warm, fresh),
-        }.items():
-            rates = measure_passes(theirs, *halves, rounds)
-            for name, (mine, other) in rates.items():
+        for form, encode, halves in (
+            ("one text", one_by_one, (["\n".join(warm)], ["\n".join(fresh)])),
+            ("files", one_by_one, (warm, fresh)),
+            ("one batch", together, (warm, fresh)),
+        ):
+            passes = measure_passes(encode, theirs, *halves, rounds)
+            for name, (mine, other) in passes.items():
                 row(
                     *(name, pattern, form, f"{mine:.1f} MB/s"),
                     *(f"{other:.1f} MB/s", f"{mine / other:.2f}", verdict),
                 )
 
 
+def one_by_one(encoder: Encoder, texts: list[str]) -> None:
+    for text in texts:
+        encoder.encode_ordinary(text)
+
+
+def together(encoder: Encoder, texts: list[str]) -> None:
+    if isinstance(encoder, tiktoken.Encoding):
+        encoder.encode_ordinary_batch(texts, num_threads=1)
+    else:
+        encoder.encode_batch(texts, workers=1)
+
+
 def measure_passes(
-    theirs: tiktoken.Encoding, warm: list[str], fresh: list[str], rounds: int
+    encode: Encode,
+    theirs: tiktoken.Encoding,
+    warm: list[str],
+    fresh: list[str],
+    rounds: int,
 ) -> dict[str, list[float]]:
     """From an empty cache; on text that it never saw; once more on that.
 
@@ -117,7 +141,7 @@ def measure_passes(
         ours = BPETokenizer.from_tiktoken(theirs)
         for name, texts in passes.items():
             for side, encoder in enumerate((ours, theirs)):
-                rate = bytes_per_second(encoder.encode_ordinary, texts)
+                rate = bytes_per_second(encode, encoder, texts)
                 rates[name][side] = max(rates[name][side], rate / 1e6)
     return rates
 
@@ -148,13 +172,12 @@ def compare_ids(
 
 
 def bytes_per_second(
-    encode: Callable[[str], list[int]], texts: list[str]
+    encode: Encode, encoder: Encoder, texts: list[str]
 ) -> float:
     """Bytes per second of the processor, which other programs cannot take."""
     gc.collect()
     start = time.process_time()
-    for text in texts:
-        encode(text)
+    encode(encoder, texts)
     return n_bytes(texts) / (time.process_time() - start)
 
 
@@ -179,25 +202,15 @@ def compare_training(
     for vocab_size in (8_000, 32_000):
         mine = other = float("inf")
         for _ in range(rounds):
-            made: dict[str, object] = {}
-
-            def train_ours(made=made, v=vocab_size) -> None:
-                made["ours"] = BPETokenizer.train(texts, v)
-
-            def train_theirs(made=made, v=vocab_size) -> None:
-                made["theirs"] = train_hugging_face(texts, v)
-
-            mine = min(mine, seconds(train_ours))
-            other = min(other, seconds(train_theirs))
-        ours, theirs = made["ours"], made["theirs"]
+            took, ours = timed(BPETokenizer.train, texts, vocab_size)
+            mine = min(mine, took)
+            took, theirs = timed(train_hugging_face, texts, vocab_size)
+            other = min(other, took)
         count = sum(len(ours.encode_ordinary(text)) for text in held_out)
         against = sum(len(theirs.encode(text).ids) for text in held_out)
         row(
-            f"{vocab_size} tokens",
-            f"{mine:.2f}",
-            f"{other:.2f}",
-            f"{other / mine:.2f}",
-            f"{count / against:.5f}",
+            *(f"{vocab_size} tokens", f"{mine:.2f}", f"{other:.2f}"),
+            *(f"{other / mine:.2f}", f"{count / against:.5f}"),
         )
 
 
@@ -207,14 +220,11 @@ def measure_stream(warm: list[str], megabytes: int) -> None:
     tokenizer = BPETokenizer.train(warm, 32_000)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        figures = pool.submit(stream, tokenizer, warm, megabytes).result()
-    rate, added, caches = figures
+        done = pool.submit(stream, tokenizer, warm, megabytes)
+    rate, added, caches = done.result()
     row(
-        "warm caches",
-        f"{megabytes} MB",
-        f"{rate / 1e6:.1f} MB/s",
-        f"{added / 1e6:.1f} MB",
-        f"{caches / 1e6:.0f} MB",
+        *("warm caches", f"{megabytes} MB", f"{rate / 1e6:.1f} MB/s"),
+        *(f"{added / 1e6:.1f} MB", f"{caches / 1e6:.0f} MB"),
     )
 
 
@@ -270,9 +280,8 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--stream-megabytes", type=int, default=200)
-    parser.add_argument(
-        "--only", choices=["encoding", "training", "streaming"]
-    )
+    parts = ["encoding", "training", "streaming"]
+    parser.add_argument("--only", choices=parts)
     arguments = parser.parse_args()
     texts = find_text(arguments.megabytes * 2_000_000)
     half = len(texts) // 2
