@@ -75,6 +75,12 @@ def test_no_memory_is_read_that_is_no_shard(shards, start, length):
         shards.ranges(starts, lengths)
 
 
+def test_an_empty_range_at_the_end(shards):
+    """A last document without tokens, sought behind the last file."""
+    starts, lengths = np.array([0, len(FLAT)]), np.array([2, 0])
+    assert shards.ranges(starts, lengths).tolist() == FLAT[:2]
+
+
 def test_nothing_is_copied(shards):
     """A reader that loads the corpus into memory."""
     document = shards[3]

@@ -73,7 +73,8 @@ class TokenShards:
             for s in shards
         ]
         self._starts = _from_zero([s.n_tokens for s in shards])
-        self._ends = self._starts[1:]
+        # -1 ends what lies before the first shard or behind the last.
+        self._ends = np.append(self._starts[1:], -1)
         self._first = _from_zero([s.n_documents for s in shards])
         for shard, offsets in zip(shards, self._offsets, strict=True):
             if offsets[0] != 0 or offsets[-1] != shard.n_tokens:
@@ -167,10 +168,7 @@ class TokenShards:
         Raises:
             ValueError: a range is not within the shards.
         """
-        if starts.size:
-            first, last = int(starts.min()), int(starts.max())
-            self._refuse_outside(first, last + length)
-        shards = np.searchsorted(self._ends, starts, "right")
+        shards = np.searchsorted(self._starts, starts, "right") - 1
         cross = starts + length > self._ends[shards]
         if cross.any():
             return self._windows_across(starts, length, cross)
@@ -200,7 +198,8 @@ class TokenShards:
         if starts.size:
             last = int((starts + lengths).max())
             self._refuse_outside(int(starts.min()), last)
-        shards = np.searchsorted(self._ends, starts, "right")
+        shards = np.searchsorted(self._starts, starts, "right") - 1
+        shards = np.minimum(shards, len(self._shifts) - 1)  # empty, at the end
         places = spans(starts + self._shifts[shards], lengths)
         return np.asarray(self._flat[places].astype(np.int64))
 
