@@ -37,11 +37,12 @@ class RandomTokens:
     fingerprint = "random"
     special_tokens = {END: 50_256}  # noqa: RUF012
 
-    def encode_ordinary(self, text: str) -> list[int]:
-        seed, length = map(int, text.split())
-        rng = np.random.default_rng(seed)
-        ids: list[int] = rng.integers(0, 50_256, length).tolist()
-        return ids
+    def encode_arrays(self, texts: list[str]) -> list[np.ndarray]:
+        pairs = [map(int, text.split()) for text in texts]
+        return [
+            np.random.default_rng(seed).integers(0, 50_256, length)
+            for seed, length in pairs
+        ]
 
 
 def make_shards(folder: Path, n_tokens: int, n_shards: int) -> TokenShards:
