@@ -131,6 +131,8 @@ def test_leftovers_of_a_killed_build_are_swept(tmp_path):
     (build / ".new-abc" / "html").mkdir(parents=True)
     (build / "html").mkdir()
     (build / "html" / ".new-file").write_text("")
+    (build / "html" / ".page.x1y2.partial").write_text("")
     with stages.only_build(build):
         pass
     assert not list(build.rglob(".new-*"))
+    assert not list(build.rglob("*.partial"))

@@ -137,7 +137,8 @@ class Stage:
 def only_build(build: Path) -> Iterator[None]:
     """Keep a second build out of the same folder.
 
-    What an interrupted build left aside is swept away on entry.
+    What an interrupted build left aside is swept away on entry, and again at
+    the end: a process that a kill left behind may have gone on writing.
 
     Args:
         build: the ``_build`` folder; made if absent.
@@ -148,10 +149,19 @@ def only_build(build: Path) -> Iterator[None]:
     build.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(build / ".lock", timeout=0):
-            for left in [*build.glob(".new-*"), *build.glob("*/.new-*")]:
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
+            _sweep(build)
             yield
+            _sweep(build)
     except Timeout as error:
         raise StageError(
             f"another build is at work in {build}; wait until it ends"
         ) from error
+
+
+def _sweep(build: Path) -> None:
+    for pattern in (".new-*", "*/.new-*", "**/.*.partial"):
+        for left in build.glob(pattern):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
