@@ -1,0 +1,1 @@
+"""Tokens to logits: the parts of a transformer and how they compose."""

@@ -1,0 +1,135 @@
+"""Which keys a query may see. Chapter: book/model/attention.md."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+
+@runtime_checkable
+class Mask(Protocol):
+    """Which keys a query may see. Chapter: book/model/attention.md."""
+
+    def hides(self, n_tokens: int, n_keys: int) -> str:
+        """Return ``"nothing"``, ``"future"`` or ``"more"``.
+
+        Chapter: book/model/attention.md.
+
+        ``"future"`` is a full causal square, for which kernels need no
+        mask; for ``"more"`` they need the one of :meth:`visible`.
+        """
+        ...
+
+    def visible(
+        self, n_tokens: int, n_keys: int, device: torch.device
+    ) -> Bool[Tensor, "T S"]:
+        """Return True where query t may see key s.
+
+        Chapter: book/model/attention.md.
+        """
+        ...
+
+
+def distances(
+    n_tokens: int, n_keys: int, device: torch.device
+) -> Int[Tensor, "T S"]:
+    """Return how far key s lies behind query t; negative if ahead.
+
+    Chapter: book/model/attention.md.
+
+    The last query stands at the last key. Counting both from 0 instead is
+    wrong as soon as a cache makes S larger than T.
+
+    Args:
+        n_tokens: T, the number of queries.
+        n_keys: S, the number of keys, at least T.
+        device: where the result lies.
+
+    Raises:
+        ValueError: there are more queries than keys.
+    """
+    if n_tokens > n_keys:
+        raise ValueError(
+            f"{n_tokens} queries but {n_keys} keys: each query stands at a "
+            "key; append the keys of this call to the cache first"
+        )
+    keys = torch.arange(n_keys, device=device)
+    return keys[n_keys - n_tokens :, None] - keys
+
+
+@dataclass(frozen=True)
+class Causal:
+    """Each query sees its own position and all before it.
+
+    Chapter: book/model/attention.md.
+    """
+
+    def hides(self, n_tokens: int, n_keys: int) -> str:
+        """Return what :class:`Mask` asks for."""
+        if n_tokens == 1:
+            return "nothing"
+        return "future" if n_tokens == n_keys else "more"
+
+    def visible(
+        self, n_tokens: int, n_keys: int, device: torch.device
+    ) -> Bool[Tensor, "T S"]:
+        """Return True where the key is not ahead."""
+        return distances(n_tokens, n_keys, device) >= 0
+
+
+@dataclass(frozen=True)
+class Window:
+    """Each query sees its own position and some before it.
+
+    Chapter: book/model/efficient-attention.md.
+
+    Args:
+        size: number of keys that a query sees, itself included.
+
+    Raises:
+        ValueError: ``size`` is below 1.
+
+    Source: Beltagy, Peters and Cohan 2020, "Longformer", sec. 3.1.
+    """
+
+    size: int
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(
+                f"a window of {self.size} keys hides even the query's own; "
+                "use at least 1"
+            )
+
+    def hides(self, n_tokens: int, n_keys: int) -> str:
+        """Return what :class:`Mask` asks for."""
+        if n_keys <= self.size:
+            return Causal().hides(n_tokens, n_keys)
+        return "more"
+
+    def visible(
+        self, n_tokens: int, n_keys: int, device: torch.device
+    ) -> Bool[Tensor, "T S"]:
+        """Return True where the key is neither ahead nor too far back."""
+        back = distances(n_tokens, n_keys, device)
+        return (back >= 0) & (back < self.size)
+
+
+@dataclass(frozen=True)
+class Everything:
+    """Each query sees each key, as in an encoder.
+
+    Chapter: book/model/attention.md.
+    """
+
+    def hides(self, n_tokens: int, n_keys: int) -> str:
+        """Return what :class:`Mask` asks for."""
+        return "nothing"
+
+    def visible(
+        self, n_tokens: int, n_keys: int, device: torch.device
+    ) -> Bool[Tensor, "T S"]:
+        """Return True everywhere."""
+        return torch.ones(n_tokens, n_keys, dtype=torch.bool, device=device)

@@ -1,0 +1,283 @@
+"""Tell the model where a token stands. Chapter: book/model/embeddings.md.
+
+Three places can carry the order: the embedding (learned and sinusoidal
+vectors are added to it), the queries and keys (RoPE turns them), and the
+scores (ALiBi, in ``alibi``). An embedding's ``max_tokens`` says
+how many positions it can tell apart.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import log
+from sys import maxsize
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+# What attention does to queries and keys before it compares them.
+Turn = Callable[[Tensor], Tensor]
+# From the plain frequencies of RoPE to those of a longer context.
+Scaling = Callable[[Tensor], Tensor]
+
+
+class TokenEmbedding(nn.Module):
+    """A vector for each token; no order. Chapter: book/model/embeddings.md.
+
+    Args:
+        vocab_size: number of tokens.
+        d_model: width of the residual stream.
+        max_tokens: taken like the other embeddings do, and not used: a
+            model whose order comes from elsewhere has no limit here.
+        scale: what the vectors are multiplied by.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        d_model: int,
+        max_tokens: int,
+        *,
+        scale: float = 1.0,
+    ):
+        super().__init__()
+        self.tokens = nn.Embedding(vocab_size, d_model)
+        self.max_tokens, self.scale = maxsize, scale
+
+    def forward(
+        self, tokens: Int[Tensor, "*B T"], positions: Int[Tensor, " T"]
+    ) -> Float[Tensor, "*B T D"]:
+        """Return the vectors of ``tokens``, wherever they stand."""
+        x = self.tokens(tokens)
+        return x if self.scale == 1.0 else x * self.scale
+
+
+class LearnedPositions(nn.Module):
+    """A learned vector for each token and each position.
+
+    Chapter: book/model/embeddings.md.
+
+    Args:
+        vocab_size: number of tokens.
+        d_model: width of the residual stream.
+        max_tokens: number of positions that have a vector.
+
+    Source: Radford et al. 2019, "Language Models are Unsupervised
+    Multitask Learners", sec. 2.3; first in Gehring et al. 2017.
+    """
+
+    def __init__(self, vocab_size: int, d_model: int, max_tokens: int):
+        super().__init__()
+        self.max_tokens = max_tokens
+        self.tokens = nn.Embedding(vocab_size, d_model)
+        self.positions = nn.Embedding(max_tokens, d_model)
+
+    def forward(
+        self, tokens: Int[Tensor, "*B T"], positions: Int[Tensor, " T"]
+    ) -> Float[Tensor, "*B T D"]:
+        """Return the sum of both vectors for each token."""
+        return self.tokens(tokens) + self.positions(positions)
+
+
+class SinusoidalPositions(nn.Module):
+    """Token vectors plus waves of many lengths.
+
+    Chapter: book/model/embeddings.md.
+
+    Args:
+        vocab_size: number of tokens.
+        d_model: width of the residual stream, even.
+        max_tokens: not used; waves go on for ever.
+
+    Raises:
+        ValueError: ``d_model`` is odd.
+
+    Source: Vaswani et al. 2017, "Attention Is All You Need", sec. 3.5.
+    """
+
+    def __init__(self, vocab_size: int, d_model: int, max_tokens: int):
+        super().__init__()
+        self.max_tokens = maxsize
+        self.tokens = nn.Embedding(vocab_size, d_model)
+        self.angles = Angles(d_model, theta=10_000.0)
+
+    def forward(
+        self, tokens: Int[Tensor, "*B T"], positions: Int[Tensor, " T"]
+    ) -> Float[Tensor, "*B T D"]:
+        """Return ``sqrt(D)`` times the token's vector plus the waves.
+
+        The factor is the paper's (sec. 3.4): the waves have size 1, and an
+        embedding drawn with deviation ``1 / sqrt(D)`` then has it too.
+        """
+        x = self.tokens(tokens)
+        waves = sinusoids(self.angles(positions)).to(x.dtype)
+        return x * x.shape[-1] ** 0.5 + waves
+
+
+def rope_frequencies(d_head: int, theta: float) -> Float[Tensor, " pairs"]:
+    """Return how far each pair of axes turns from one position to the next.
+
+    Chapter: book/model/embeddings.md.
+
+    Args:
+        d_head: number of axes, even; two of them make a pair.
+        theta: the slowest pair turns by about ``1 / theta`` radians.
+
+    Raises:
+        ValueError: ``d_head`` is odd, so one axis has no partner.
+
+    Source: Su et al. 2021, "RoFormer", eq. 15.
+    """
+    if d_head % 2:
+        raise ValueError(
+            f"{d_head} axes cannot be turned in pairs; use an even width"
+        )
+    # On the CPU even inside `torch.device("meta")`: a frequency is no
+    # parameter, so no checkpoint would bring it back.
+    pair = torch.arange(0, d_head, 2, dtype=torch.float64, device="cpu")
+    return torch.exp(pair * (-log(theta) / d_head)).float()
+
+
+def sinusoids(angles: Float[Tensor, "T pairs"]) -> Float[Tensor, "T 2*pairs"]:
+    """Return sine and cosine of each angle, side by side.
+
+    Chapter: book/model/embeddings.md.
+
+    Args:
+        angles: of each position, in radians.
+
+    Source: Vaswani et al. 2017, "Attention Is All You Need", sec. 3.5.
+    """
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(-2)
+
+
+class Angles(nn.Module):
+    """How far each pair of axes has turned at each position.
+
+    Chapter: book/model/embeddings.md.
+
+    Args:
+        d_head: number of axes, even.
+        theta: see :func:`rope_frequencies`.
+        scaling: changes the frequencies for a longer context.
+
+    Raises:
+        ValueError: ``d_head`` is odd.
+    """
+
+    frequencies: Tensor
+
+    def __init__(
+        self, d_head: int, *, theta: float, scaling: Scaling | None = None
+    ):
+        super().__init__()
+        self.d_head, self.theta, self.scaling = d_head, theta, scaling
+        self.register_buffer("frequencies", self._compute(), persistent=False)
+
+    def _compute(self) -> Tensor:
+        plain = rope_frequencies(self.d_head, self.theta)
+        return plain if self.scaling is None else self.scaling(plain)
+
+    def _apply(
+        self, fn: Callable[[Tensor], Tensor], recurse: bool = True
+    ) -> "Angles":
+        """Follow the model to another device, but not to another type.
+
+        bfloat16 keeps eight bits of a frequency, and the error grows with
+        the position; ``to_empty`` would keep nothing.
+        """
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        device = self.frequencies.device
+        self.frequencies = self._compute().to(device)
+        return self
+
+    def forward(
+        self, positions: Int[Tensor, " T"]
+    ) -> Float[Tensor, "T pairs"]:
+        """Return the angles in radians, in float32."""
+        return torch.outer(positions.float(), self.frequencies)
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """The turn of each position; call it on queries and on keys.
+
+    Chapter: book/model/embeddings.md.
+
+    Axis ``i`` of the first half is paired with axis ``i`` of the second,
+    as in the checkpoints that people publish.
+    """
+
+    cos: Float[Tensor, "T pairs"]
+    sin: Float[Tensor, "T pairs"]
+
+    def __call__(self, x: Float[Tensor, "*B T H"]) -> Float[Tensor, "*B T H"]:
+        """Return ``x`` with each pair of axes turned."""
+        a, b = x.chunk(2, -1)
+        cos, sin = self.cos.to(x.dtype), self.sin.to(x.dtype)
+        turned = (a * cos).addcmul(b, sin, value=-1), (b * cos).addcmul(a, sin)
+        return torch.cat(turned, -1)
+
+
+class Rotary(nn.Module):
+    """RoPE: turn queries and keys by their position.
+
+    Chapter: book/model/embeddings.md.
+
+    The score of a turned query and a turned key depends on their distance
+    alone. Nothing is learned.
+
+    Args:
+        d_head: width of one head, even.
+        max_tokens: not used; a turn goes on for ever.
+        theta: the slowest pair turns by about ``1 / theta`` radians from
+            one position to the next.
+        scaling: changes the frequencies for a longer context.
+
+    Raises:
+        ValueError: ``d_head`` is odd.
+
+    Source: Su et al. 2021, "RoFormer", eq. 34.
+    """
+
+    def __init__(
+        self,
+        d_head: int,
+        max_tokens: int,
+        *,
+        theta: float = 10_000.0,
+        scaling: Scaling | None = None,
+    ):
+        super().__init__()
+        self.angles = Angles(d_head, theta=theta, scaling=scaling)
+        # YaRN makes the scores sharper by making queries and keys longer.
+        self.length = float(getattr(scaling, "length", 1.0))
+
+    def forward(self, positions: Int[Tensor, " T"]) -> Turn:
+        """Return the turn for these positions, once for all layers."""
+        angles = self.angles(positions)
+        return Rotation(angles.cos() * self.length, angles.sin() * self.length)
+
+
+class NoRotation(nn.Module):
+    """Leave queries and keys as they are. Chapter: book/model/embeddings.md.
+
+    Args:
+        d_head: not used.
+        max_tokens: not used.
+    """
+
+    def __init__(self, d_head: int, max_tokens: int):
+        super().__init__()
+
+    def forward(self, positions: Int[Tensor, " T"]) -> Turn:
+        """Return the function that returns its argument."""
+        return unturned
+
+
+def unturned(x: Tensor) -> Tensor:
+    """Return ``x``: the turn of a model that does not turn.
+
+    Chapter: book/model/embeddings.md.
+    """
+    return x
