@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scratchlm.model.core_attention import ScoredAttention
-from scratchlm.model.masks import Causal, Mask, distances
+from scratchlm.model.masks import CAUSAL, Mask, distances
 
 
 class ALiBi(ScoredAttention):
@@ -30,7 +30,7 @@ class ALiBi(ScoredAttention):
         self,
         n_heads: int,
         *,
-        mask: Mask = Causal(),
+        mask: Mask = CAUSAL,
         scale: float | None = None,
     ):
         super().__init__(n_heads, mask=mask, scale=scale)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from scratchlm.model.masks import Causal, Mask
+from scratchlm.model.masks import CAUSAL, Mask
 
 
 class DotProduct(nn.Module):
@@ -33,7 +33,7 @@ class DotProduct(nn.Module):
         self,
         n_heads: int,
         *,
-        mask: Mask = Causal(),
+        mask: Mask = CAUSAL,
         scale: float | None = None,
     ):
         super().__init__()
@@ -80,7 +80,7 @@ class ScoredAttention(nn.Module):
         self,
         n_heads: int,
         *,
-        mask: Mask = Causal(),
+        mask: Mask = CAUSAL,
         scale: float | None = None,
     ):
         super().__init__()
@@ -131,7 +131,7 @@ class Softcapped(ScoredAttention):
         n_heads: int,
         *,
         cap: float,
-        mask: Mask = Causal(),
+        mask: Mask = CAUSAL,
         scale: float | None = None,
     ):
         super().__init__(n_heads, mask=mask, scale=scale)

@@ -1,18 +1,20 @@
 """Which keys a query may see. Chapter: book/model/attention.md."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
+
+Hidden = Literal["nothing", "future", "more"]
 
 
 @runtime_checkable
 class Mask(Protocol):
     """Which keys a query may see. Chapter: book/model/attention.md."""
 
-    def hides(self, n_tokens: int, n_keys: int) -> str:
+    def hides(self, n_tokens: int, n_keys: int) -> Hidden:
         """Return ``"nothing"``, ``"future"`` or ``"more"``.
 
         Chapter: book/model/attention.md.
@@ -66,7 +68,7 @@ class Causal:
     Chapter: book/model/attention.md.
     """
 
-    def hides(self, n_tokens: int, n_keys: int) -> str:
+    def hides(self, n_tokens: int, n_keys: int) -> Hidden:
         """Return what :class:`Mask` asks for."""
         if n_tokens == 1:
             return "nothing"
@@ -77,6 +79,9 @@ class Causal:
     ) -> Bool[Tensor, "T S"]:
         """Return True where the key is not ahead."""
         return distances(n_tokens, n_keys, device) >= 0
+
+
+CAUSAL = Causal()
 
 
 @dataclass(frozen=True)
@@ -103,10 +108,10 @@ class Window:
                 "use at least 1"
             )
 
-    def hides(self, n_tokens: int, n_keys: int) -> str:
+    def hides(self, n_tokens: int, n_keys: int) -> Hidden:
         """Return what :class:`Mask` asks for."""
         if n_keys <= self.size:
-            return Causal().hides(n_tokens, n_keys)
+            return CAUSAL.hides(n_tokens, n_keys)
         return "more"
 
     def visible(
@@ -124,7 +129,7 @@ class Everything:
     Chapter: book/model/attention.md.
     """
 
-    def hides(self, n_tokens: int, n_keys: int) -> str:
+    def hides(self, n_tokens: int, n_keys: int) -> Hidden:
         """Return what :class:`Mask` asks for."""
         return "nothing"
 
