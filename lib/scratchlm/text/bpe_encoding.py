@@ -53,10 +53,39 @@ class Remembered(dict[str, str]):
         return result
 
 
-class TextMerger:
+class TextSpeller:
     """Text to tokens through two caches. Chapter: book/text/tokenizer.md.
 
     Most chunks were met before. Of the rest, most pieces were.
+
+    Args:
+        pattern: cuts the text.
+        spell: the tokens of a piece, one character ``chr(id)`` per token.
+    """
+
+    def __init__(self, pattern: Pattern, spell: Callable[[str], str]):
+        self.pattern = pattern
+        self.pieces = Remembered(spell, LIMIT // 4)
+        self.chunks = Remembered(self._spell_chunk)
+
+    def ids(self, text: str) -> Numbers:
+        """The ids of a text. A lone surrogate is taken for U+FFFD."""
+        if not text.isascii():
+            text = well_formed(text)
+        chunks = self.pattern.split(text)
+        return token_ids("".join(map(self.chunks.__getitem__, chunks)))
+
+    def all_ids(self, texts: Sequence[str]) -> list[Numbers]:
+        """The ids of each text."""
+        return [self.ids(text) for text in texts]
+
+    def _spell_chunk(self, chunk: str) -> str:
+        pieces = self.pattern.pieces(chunk)
+        return "".join(map(self.pieces.__getitem__, pieces))
+
+
+class TextMerger(TextSpeller):
+    """Text to tokens by merges. Chapter: book/text/tokenizer.md.
 
     Args:
         pattern: cuts the text.
@@ -64,24 +93,20 @@ class TextMerger:
     """
 
     def __init__(self, pattern: Pattern, rules: MergeRules):
-        self.pattern = pattern
+        super().__init__(pattern, lambda piece: rules.apply(piece.encode()))
         self.rules = rules
-        self.pieces = Remembered(
-            lambda piece: rules.apply(piece.encode()), LIMIT // 4
-        )
-        self.chunks = Remembered(self._merge_chunk)
 
     def ids(self, text: str) -> Numbers:
         """The ids of a text, through arrays where it is long."""
-        if self._named and len(text) >= LONG_TEXT:
+        if len(text) >= LONG_TEXT and self._named:
             return self._blocks.encode(text)
-        return token_ids(self.merge(text))
+        return super().ids(text)
 
     def all_ids(self, texts: Sequence[str]) -> list[Numbers]:
         """The ids of each text, through arrays where all are long."""
         if self._named and sum(map(len, texts)) >= LONG_TEXT:
             return self._blocks.encode_all(texts)
-        return [token_ids(self.merge(text)) for text in texts]
+        return super().all_ids(texts)
 
     @cached_property
     def _named(self) -> bool:
@@ -90,15 +115,3 @@ class TextMerger:
     @cached_property
     def _blocks(self) -> BlockEncoder:
         return BlockEncoder(self.rules, self.pattern.name)
-
-    def merge(self, text: str) -> str:
-        """The tokens of a text, one character ``chr(id)`` per token."""
-        chunks = self.pattern.split(text)
-        try:
-            return "".join(map(self.chunks.__getitem__, chunks))
-        except UnicodeEncodeError:
-            return self.merge(well_formed(text))
-
-    def _merge_chunk(self, chunk: str) -> str:
-        pieces = self.pattern.pieces(chunk)
-        return "".join(map(self.pieces.__getitem__, pieces))

@@ -14,18 +14,21 @@ from functools import partial
 from heapq import heappop, heappush
 from itertools import chain, islice
 from operator import add
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from scratchlm.text.bpe_merge import Pair
-from scratchlm.text.bpe_vocabulary import Vocabulary
 from scratchlm.text.parallel import batches, n_workers, ordered_map
 from scratchlm.text.pretokenize import Pattern, find_pattern
 from scratchlm.text.special import SpecialTokens
 
+if TYPE_CHECKING:
+    from scratchlm.text.bpe import BPETokenizer
+
 
 def train(  # noqa: PLR0913
-    cls: type[Vocabulary],
+    cls: type["BPETokenizer"],
     texts: Iterable[str],
     vocab_size: int,
     *,
@@ -33,7 +36,7 @@ def train(  # noqa: PLR0913
     special_tokens: Sequence[str],
     workers: int | None,
     progress: bool,
-) -> Vocabulary:
+) -> "BPETokenizer":
     """Learn a vocabulary; :meth:`BPETokenizer.train` says how.
 
     Chapter: book/text/tokenizer.md.

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scratchlm.text.bpe_merge import MergeRules, Pair
-from scratchlm.text.bpe_vocabulary import BPEVocabulary, Vocabulary
 
 if TYPE_CHECKING:
     import tiktoken
+
+    from scratchlm.text.bpe import BPETokenizer
 
 _PRINTABLE = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
 _SHIFTED = [byte for byte in range(256) if byte not in _PRINTABLE]
@@ -48,8 +49,8 @@ def from_printable(text: str) -> bytes:
 
 
 def from_tiktoken(
-    cls: type[Vocabulary], encoding: "tiktoken.Encoding"
-) -> Vocabulary:
+    cls: type["BPETokenizer"], encoding: "tiktoken.Encoding"
+) -> "BPETokenizer":
     """The vocabulary of a tiktoken encoding. Chapter: book/text/tokenizer.md.
 
     tiktoken merges the two neighbours whose joined bytes have the lowest
@@ -86,7 +87,7 @@ def last_merge(token: bytes, ranks: dict[bytes, int]) -> Pair | None:
     return parts[0], parts[1]
 
 
-def to_tiktoken(name: str, state: BPEVocabulary) -> "tiktoken.Encoding":
+def to_tiktoken(name: str, state: "BPETokenizer") -> "tiktoken.Encoding":
     """A tiktoken encoding that gives the same ids.
 
     Chapter: book/text/tokenizer.md.
@@ -119,8 +120,8 @@ def to_tiktoken(name: str, state: BPEVocabulary) -> "tiktoken.Encoding":
 
 
 def from_gpt2_files(
-    cls: type[Vocabulary], vocab_json: Path, merges_txt: Path
-) -> Vocabulary:
+    cls: type["BPETokenizer"], vocab_json: Path, merges_txt: Path
+) -> "BPETokenizer":
     """The vocabulary that GPT-2's two files describe.
 
     Chapter: book/text/tokenizer.md.

@@ -1,43 +1,40 @@
-"""What every tokenizer of words cut by rule has in common.
+"""What every tokenizer has in common. Chapter: book/text/tokenizer.md.
 
-Chapter: book/text/unigram.md.
-
-A family of tokenizers differs in how it spells one piece of text. Special
-tokens, streams, batches and the memory of what was spelled are the same.
+Families of tokenizers differ in how they spell one piece of text, and in the
+model that they save. Special tokens, streams, batches, arrays and files are
+the same.
 """
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
+from pathlib import Path
 from sys import maxunicode
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from jaxtyping import Integer, UInt
 
-from scratchlm.text.array_merging import token_ids
-from scratchlm.text.bpe_encoding import LIMIT, Remembered
+from scratchlm.text.bpe_encoding import TextSpeller
 from scratchlm.text.exact_table import Numbers
 from scratchlm.text.parallel import batches, n_workers, ordered_map
 from scratchlm.text.pretokenize import Pattern, find_pattern
 from scratchlm.text.special import SpecialTokens
-from scratchlm.text.streaming import (
-    segments,
-    well_formed,
-    whole_characters,
-)
+from scratchlm.text.streaming import segments, whole_characters
+from scratchlm.text.tokenizer_json import Parts, read_folder, write_folder
 
-# Characters below which encode_batch starts no processes (guessed: less than
-# a second of work for one).
-SMALL_BATCH = 1_000_000
+Family = TypeVar("Family", bound="SubwordTokenizer")
+Spelling = TypeVar("Spelling", str, bytes)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SubwordTokenizer(ABC):
     """Text to ids and back, one piece at a time.
 
-    Chapter: book/text/unigram.md.
+    Chapter: book/text/tokenizer.md.
 
     Args:
         pattern: ``gpt2``, ``cl100k``, ``o200k`` or the regular expression
@@ -51,11 +48,15 @@ class SubwordTokenizer(ABC):
     pattern: str
     special_tokens: dict[str, int] = field(default_factory=dict)
 
+    # Characters below which encode_batch starts no processes (guessed: less
+    # than a second of work for one).
+    _small_batch: ClassVar[int] = 1_000_000
+    _kind: ClassVar[str]  # what a file of this family holds, in words
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "pattern", self.cutter.name)
-        assert self.special is not None  # made now, so that what is bad raises
         self._check()
-        claims = [*self._own_ids(), *self.special_tokens.values()]
+        claims = [*self._own_ids(), *self.special.ids.values()]
         bad = [i for i in claims if not 0 <= i <= maxunicode]
         if bad:
             raise ValueError(
@@ -68,6 +69,11 @@ class SubwordTokenizer(ABC):
                 f"{max(self._own_ids()) + 1} on"
             )
 
+    @property
+    @abstractmethod
+    def _text(self) -> TextSpeller:
+        """Turns ordinary text into ids, and remembers what it met."""
+
     @abstractmethod
     def _check(self) -> None:
         """Raise ValueError where the fields contradict each other."""
@@ -77,8 +83,17 @@ class SubwordTokenizer(ABC):
         """The ids of all tokens that are not special."""
 
     @abstractmethod
-    def _spell(self, piece: str) -> str:
-        """The tokens of a piece, one character ``chr(id)`` per token."""
+    def _identity(self) -> list[Any]:
+        """All that determines the output, as JSON can hold it."""
+
+    @abstractmethod
+    def _document(self) -> Parts:
+        """What ``tokenizer.json`` holds."""
+
+    @staticmethod
+    @abstractmethod
+    def _fields_of(document: Parts) -> Parts:
+        """The fields of the tokenizer that wrote a document."""
 
     @abstractmethod
     def decode(self, ids: Iterable[int] | Integer[np.ndarray, "T"]) -> str:
@@ -99,6 +114,12 @@ class SubwordTokenizer(ABC):
         """The rows of an embedding, one more than the highest id."""
         return max(*self._own_ids(), *self.special_tokens.values(), 0) + 1
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all that determines the output, 64 hex digits."""
+        parts = json.dumps(self._identity())
+        return hashlib.sha256(parts.encode()).hexdigest()
+
     def encode(
         self, text: str, *, allowed_special: str | Collection[str] = ()
     ) -> list[int]:
@@ -118,7 +139,7 @@ class SubwordTokenizer(ABC):
 
     def encode_ordinary(self, text: str) -> list[int]:
         """Turn text into ids; special tokens in it are plain text."""
-        ids: list[int] = token_ids(self._spell_all(text)).tolist()
+        ids: list[int] = self._text.ids(text).tolist()
         return ids
 
     def encode_array(
@@ -133,16 +154,16 @@ class SubwordTokenizer(ABC):
         Returns:
             T ids.
         """
-        dtype = np.min_scalar_type(self.vocab_size - 1)
-        return self._encode(text, allowed_special).astype(dtype)
+        return self._encode(text, allowed_special).astype(self._dtype)
 
     def encode_arrays(
         self, texts: Sequence[str]
     ) -> list[UInt[np.ndarray, "_"]]:
-        """What :meth:`encode_ordinary` gives for each text, as arrays."""
-        dtype = np.min_scalar_type(self.vocab_size - 1)
-        ids = map(token_ids, map(self._spell_all, texts))
-        return [each.astype(dtype) for each in ids]
+        """What :meth:`encode_ordinary` gives for each text, as arrays.
+
+        Many short texts together can be faster than one by one.
+        """
+        return [ids.astype(self._dtype) for ids in self._text.all_ids(texts)]
 
     def encode_batch(
         self,
@@ -160,7 +181,7 @@ class SubwordTokenizer(ABC):
             allowed_special: as in :meth:`encode`.
         """
         texts = list(texts)
-        if workers is None and sum(map(len, texts)) < SMALL_BATCH:
+        if workers is None and sum(map(len, texts)) < self._small_batch:
             workers = 1
         encode = partial(self._encode_all, allowed_special)
         encoded = ordered_map(encode, batches(texts), n_workers(workers))
@@ -172,11 +193,12 @@ class SubwordTokenizer(ABC):
         *,
         allowed_special: str | Collection[str] = (),
     ) -> Iterator[int]:
-        """Encode a stream as if its chunks were joined.
+        """Encode a stream as if its chunks were joined, in constant memory.
 
         Args:
-            chunks: the text, cut anywhere; held whole where the pattern is a
-                regular expression of your own.
+            chunks: the text, cut anywhere. With a pattern that is a regular
+                expression of your own, nothing is known about how far it
+                looks, and the whole stream is held.
             allowed_special: as in :meth:`encode`.
 
         Raises:
@@ -186,22 +208,36 @@ class SubwordTokenizer(ABC):
         allowed = self.special.allow(allowed_special)
         text = self.special.watch(whole_characters(chunks), allowed)
         for part, name in segments(text, self.cutter, self.special, allowed):
-            yield from map(ord, self._spell_all(part))
+            yield from self._text.ids(part).tolist()
             if name:
                 yield self.special_tokens[name]
 
+    def save(self, folder: str | Path) -> None:
+        """Write ``tokenizer.json`` as Hugging Face's libraries read it.
+
+        Raises:
+            ValueError: ``folder`` is a file, or the tokenizer has ids that
+                such a file cannot say.
+        """
+        write_folder(Path(folder), self._document())
+
+    @classmethod
+    def load(cls: type[Family], folder: str | Path) -> Family:
+        """Read ``tokenizer.json`` of a tokenizer of this family.
+
+        Raises:
+            ValueError: the file is missing, corrupt, or does what this class
+                does not; the message names the file and what is wrong.
+        """
+        return read_folder(
+            Path(folder),
+            cls._kind,
+            lambda document: cls(**cls._fields_of(document)),
+        )
+
     @cached_property
-    def _remembered(self) -> Remembered:
-        pieces = Remembered(self._spell, LIMIT // 4)
-
-        def spell_chunk(chunk: str) -> str:
-            return "".join(map(pieces.__getitem__, self.cutter.pieces(chunk)))
-
-        return Remembered(spell_chunk)
-
-    def _spell_all(self, text: str) -> str:
-        chunks = self.cutter.split(well_formed(text))
-        return "".join(map(self._remembered.__getitem__, chunks))
+    def _dtype(self) -> np.dtype[Any]:
+        return np.min_scalar_type(self.vocab_size - 1)
 
     def _encode(
         self, text: str, allowed_special: str | Collection[str]
@@ -209,24 +245,39 @@ class SubwordTokenizer(ABC):
         """What :meth:`encode` gives, as an array."""
         allowed = self.special.allow(allowed_special)
         self.special.refuse(text, allowed)
-        spelled = []
+        if not allowed:
+            return self._text.ids(text)
+        parts = []
         for part, name in self.special.cut(text, allowed):
-            spelled.append(self._spell_all(part))
+            parts.append(self._text.ids(part))
             if name:
-                spelled.append(chr(self.special_tokens[name]))
-        return token_ids("".join(spelled))
+                parts.append(np.array([self.special_tokens[name]]))
+        return np.concatenate(parts)
 
     def _encode_all(
         self, allowed_special: str | Collection[str], texts: list[str]
     ) -> list[Numbers]:
-        return [self._encode(text, allowed_special) for text in texts]
+        if allowed := self.special.allow(allowed_special):
+            return [self._encode(text, allowed) for text in texts]
+        for text in texts:
+            self.special.refuse(text, allowed)
+        return self._text.all_ids(texts)
 
-    def _unknown_id(self, i: object) -> ValueError:
-        return ValueError(
-            f"{i!r} is not the id of a token; ids are 0 to "
-            f"{self.vocab_size - 1}: was the text encoded by another "
-            "tokenizer?"
-        )
+    def _spellings(
+        self,
+        ids: Iterable[int] | Integer[np.ndarray, "T"],
+        spelling_of: Mapping[int, Spelling],
+    ) -> list[Spelling]:
+        """What each id stands for; ValueError where it stands for nothing."""
+        ids = ids.tolist() if isinstance(ids, np.ndarray) else ids
+        try:
+            return list(map(spelling_of.__getitem__, ids))
+        except KeyError as error:
+            raise ValueError(
+                f"{error.args[0]!r} is not the id of a token; ids are 0 to "
+                f"{self.vocab_size - 1}: was the text encoded by another "
+                "tokenizer?"
+            ) from None
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -7,36 +7,27 @@ not do, it refuses to load, since to ignore it would give other ids.
 """
 
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scratchlm.text.tokenizer_json import (
-    added_token,
+    Parts,
+    document_of,
     pattern_of,
-    read_folder,
     special_of,
     split_rule,
-    write_folder,
 )
 
 if TYPE_CHECKING:
-    from scratchlm.text.subword import SubwordTokenizer
     from scratchlm.text.unigram import UnigramTokenizer
     from scratchlm.text.wordpiece import WordPieceTokenizer
 
-Parts = dict[str, Any]
 UNKNOWN = "<unk>"
 
 
-def save_wordpiece(state: "WordPieceTokenizer", folder: Path) -> None:
-    """Write a WordPiece tokenizer. Chapter: book/text/unigram.md.
+def wordpiece_document(state: "WordPieceTokenizer") -> Parts:
+    """A WordPiece tokenizer as the file holds it.
 
-    Args:
-        state: what to write.
-        folder: where; made where it is missing.
-
-    Raises:
-        ValueError: ``folder`` is a file.
+    Chapter: book/text/unigram.md.
     """
     model = {
         "type": "WordPiece",
@@ -52,34 +43,17 @@ def save_wordpiece(state: "WordPieceTokenizer", folder: Path) -> None:
         "content": "",
     }
     decoder = {"type": "Sequence", "decoders": [unmark, {"type": "Fuse"}]}
-    write_folder(folder, _document(state, model, decoder))
+    split = split_rule(state.cutter.expression)
+    return document_of(state.special_tokens, split, decoder, model)
 
 
-def load_wordpiece(
-    cls: type["WordPieceTokenizer"], folder: Path
-) -> "WordPieceTokenizer":
-    """Read a WordPiece tokenizer from its folder.
+def unigram_document(state: "UnigramTokenizer") -> Parts:
+    """A unigram tokenizer as the file holds it.
 
     Chapter: book/text/unigram.md.
 
     Raises:
-        ValueError: the file is missing, corrupt or does what this package
-            does not; the message names the file and what is wrong.
-    """
-    return read_folder(
-        folder, "WordPiece tokenizer", lambda d: cls(**_wordpiece(d))
-    )
-
-
-def save_unigram(state: "UnigramTokenizer", folder: Path) -> None:
-    """Write a unigram tokenizer. Chapter: book/text/unigram.md.
-
-    Args:
-        state: what to write.
-        folder: where; made where it is missing.
-
-    Raises:
-        ValueError: ``folder`` is a file, or an id has no token.
+        ValueError: an id has no token.
     """
     rows: dict[int, tuple[str, float]] = {
         i: (token, state.scores[token]) for token, i in state.vocab.items()
@@ -105,45 +79,12 @@ def save_unigram(state: "UnigramTokenizer", folder: Path) -> None:
     }
     join = [{"type": "ByteFallback"}] if state.byte_ids else []
     decoder = {"type": "Sequence", "decoders": [*join, {"type": "Fuse"}]}
-    write_folder(folder, _document(state, model, decoder))
-
-
-def load_unigram(
-    cls: type["UnigramTokenizer"], folder: Path
-) -> "UnigramTokenizer":
-    """Read a unigram tokenizer from its folder.
-
-    Chapter: book/text/unigram.md.
-
-    Raises:
-        ValueError: the file is missing, corrupt or does what this package
-            does not; the message names the file and what is wrong.
-    """
-    return read_folder(
-        folder, "unigram tokenizer", lambda d: cls(**_unigram(d))
-    )
+    split = split_rule(state.cutter.expression)
+    return document_of(state.special_tokens, split, decoder, model)
 
 
 def _byte_name(byte: int) -> str:
     return f"<0x{byte:02X}>"
-
-
-def _document(
-    state: "SubwordTokenizer", model: Parts, decoder: Parts
-) -> Parts:
-    return {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [
-            added_token(name, i) for name, i in state.special_tokens.items()
-        ],
-        "normalizer": None,
-        "pre_tokenizer": split_rule(state.cutter.expression),
-        "post_processor": None,
-        "decoder": decoder,
-        "model": model,
-    }
 
 
 def _frame(document: Parts, kind: str) -> Parts:
@@ -157,7 +98,14 @@ def _frame(document: Parts, kind: str) -> Parts:
     return {"pattern": pattern_of(rule), "special_tokens": special}
 
 
-def _wordpiece(document: Parts) -> Parts:
+def wordpiece_fields(document: Parts) -> Parts:
+    """The fields of a WordPiece tokenizer, from its document.
+
+    Chapter: book/text/unigram.md.
+
+    Raises:
+        ValueError: it does what this package does not.
+    """
     parts, model = _frame(document, "WordPiece"), document["model"]
     unknown = model["unk_token"]
     # [UNK] may be listed among the special tokens, and is the model's own.
@@ -172,7 +120,14 @@ def _wordpiece(document: Parts) -> Parts:
     }
 
 
-def _unigram(document: Parts) -> Parts:
+def unigram_fields(document: Parts) -> Parts:
+    """The fields of a unigram tokenizer, from its document.
+
+    Chapter: book/text/unigram.md.
+
+    Raises:
+        ValueError: it does what this package does not.
+    """
     parts, model = _frame(document, "Unigram"), document["model"]
     special = parts["special_tokens"]
     names = [name for name, _ in model["vocab"]]

@@ -7,17 +7,19 @@ does not do, it refuses to load, since to ignore it would give other ids.
 """
 
 import json
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from scratchlm.text.bpe_merge import Pair
-from scratchlm.text.bpe_vocabulary import BPEVocabulary, Vocabulary
 from scratchlm.text.durable import write_whole
 from scratchlm.text.pretokenize import CL100K, GPT2, find_pattern
 from scratchlm.text.published import from_printable, to_printable
 
+if TYPE_CHECKING:
+    from scratchlm.text.bpe import BPETokenizer
+
+Parts = dict[str, Any]
 FILE = "tokenizer.json"
 CONFIG = "tokenizer_config.json"
 
@@ -32,25 +34,12 @@ ONIGURUMA = {
 FROM_ONIGURUMA = {theirs: ours for ours, theirs in ONIGURUMA.items()}
 
 
-def save(state: BPEVocabulary, folder: Path) -> None:
-    """Write a tokenizer, each file whole or not at all.
-
-    Chapter: book/text/tokenizer.md.
-
-    Args:
-        state: what to write.
-        folder: where; made where it is missing.
-
-    Raises:
-        ValueError: ``folder`` is a file.
-    """
-    write_folder(folder, _document(state))
-
-
-def write_folder(folder: Path, document: dict[str, Any]) -> None:
+def write_folder(folder: Path, document: Parts) -> None:
     """Write a document, and the file that names the class to load it.
 
     Chapter: book/text/tokenizer.md.
+
+    Each of the two is written whole or not at all.
 
     Args:
         folder: where; made where it is missing.
@@ -71,21 +60,8 @@ def write_folder(folder: Path, document: dict[str, Any]) -> None:
         write_whole(folder / name, text.encode())
 
 
-def load(cls: type[Vocabulary], folder: Path) -> Vocabulary:
-    """Read a byte-level BPE tokenizer from its folder.
-
-    Chapter: book/text/tokenizer.md.
-
-    Raises:
-        ValueError: the file is missing, corrupt or does what this package
-            does not; the message names the file and what is wrong.
-    """
-    build = partial(_vocabulary, cls)
-    return read_folder(folder, "byte-level BPE tokenizer", build)
-
-
 def read_folder(
-    folder: Path, kind: str, build: Callable[[dict[str, Any]], Result]
+    folder: Path, kind: str, build: Callable[[Parts], Result]
 ) -> Result:
     """Read ``tokenizer.json`` and make something of it.
 
@@ -121,36 +97,60 @@ def read_folder(
         ) from error
 
 
-def _document(state: BPEVocabulary) -> dict[str, Any]:
+def document_of(
+    special_tokens: Mapping[str, int],
+    pre_tokenizer: Parts,
+    decoder: Parts,
+    model: Parts,
+) -> Parts:
+    """A tokenizer that leaves text as it is, as the file holds it.
+
+    Chapter: book/text/tokenizer.md.
+
+    Args:
+        special_tokens: the id of each.
+        pre_tokenizer: cuts text into pieces.
+        decoder: joins what the tokens spell.
+        model: spells a piece.
+    """
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [
+            {
+                "id": i,
+                "content": name,
+                "single_word": False,
+                "lstrip": False,
+                "rstrip": False,
+                "normalized": False,
+                "special": True,
+            }
+            for name, i in special_tokens.items()
+        ],
+        "normalizer": None,
+        "pre_tokenizer": pre_tokenizer,
+        "post_processor": None,
+        "decoder": decoder,
+        "model": model,
+    }
+
+
+def bpe_document(state: "BPETokenizer") -> Parts:
+    """A byte-level BPE tokenizer as the file holds it.
+
+    Chapter: book/text/tokenizer.md.
+    """
     byte_level = {
         "type": "ByteLevel",
         "add_prefix_space": False,
         "trim_offsets": True,
         "use_regex": False,
     }
-    return {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [
-            added_token(name, i) for name, i in state.special_tokens.items()
-        ],
-        "normalizer": None,
-        "pre_tokenizer": {
-            "type": "Sequence",
-            "pretokenizers": [
-                split_rule(state.cutter.expression),
-                byte_level,
-            ],
-        },
-        "post_processor": None,
-        "decoder": byte_level,
-        "model": _model(state),
-    }
-
-
-def _model(state: BPEVocabulary) -> dict[str, Any]:
-    return {
+    split = split_rule(state.cutter.expression)
+    pre_tokenizer = {"type": "Sequence", "pretokenizers": [split, byte_level]}
+    model = {
         "type": "BPE",
         "dropout": None,
         "unk_token": None,
@@ -164,25 +164,17 @@ def _model(state: BPEVocabulary) -> dict[str, Any]:
             [to_printable(a), to_printable(b)] for a, b in state.merges
         ],
     }
+    return document_of(state.special_tokens, pre_tokenizer, byte_level, model)
 
 
-def added_token(name: str, i: int) -> dict[str, Any]:
-    """A special token as the file writes it.
+def bpe_fields(document: Parts) -> Parts:
+    """The fields of a byte-level BPE tokenizer, from its document.
 
     Chapter: book/text/tokenizer.md.
+
+    Raises:
+        ValueError: it does what this package does not.
     """
-    return {
-        "id": i,
-        "content": name,
-        "single_word": False,
-        "lstrip": False,
-        "rstrip": False,
-        "normalized": False,
-        "special": True,
-    }
-
-
-def _vocabulary(cls: type[Vocabulary], document: dict[str, Any]) -> Vocabulary:
     model, rule = document["model"], document["pre_tokenizer"]
     if not isinstance(rule, dict):
         raise ValueError("its pre_tokenizer does not cut text into pieces")
@@ -203,16 +195,16 @@ def _vocabulary(cls: type[Vocabulary], document: dict[str, Any]) -> Vocabulary:
         for name, i in model["vocab"].items()
         if name not in special
     }
-    return cls(
-        pattern=_pattern(rule),
-        vocab=vocab,
-        merges=tuple(map(_merge, model["merges"])),
-        special_tokens=special,
-        whole_pieces=bool(model.get("ignore_merges", False)),
-    )
+    return {
+        "pattern": _pattern(rule),
+        "vocab": vocab,
+        "merges": tuple(map(_merge, model["merges"])),
+        "special_tokens": special,
+        "whole_pieces": bool(model.get("ignore_merges", False)),
+    }
 
 
-def special_of(document: dict[str, Any]) -> dict[str, int]:
+def special_of(document: Parts) -> dict[str, int]:
     """The special tokens of a document that does not normalise text.
 
     Chapter: book/text/tokenizer.md.
@@ -232,7 +224,7 @@ def special_of(document: dict[str, Any]) -> dict[str, int]:
     return special
 
 
-def split_rule(expression: str) -> dict[str, Any]:
+def split_rule(expression: str) -> Parts:
     """The pre-tokenizer that cuts text at a pattern's pieces.
 
     Chapter: book/text/tokenizer.md.
@@ -248,7 +240,7 @@ def split_rule(expression: str) -> dict[str, Any]:
     }
 
 
-def pattern_of(split: dict[str, Any]) -> str:
+def pattern_of(split: Parts) -> str:
     """The pattern of a pre-tokenizer that cuts text at pieces.
 
     Chapter: book/text/tokenizer.md.
@@ -267,7 +259,7 @@ def _merge(merge: list[str] | str) -> Pair:
     return from_printable(left), from_printable(right)
 
 
-def _pattern(rule: dict[str, Any]) -> str:
+def _pattern(rule: Parts) -> str:
     """The pattern of a pre-tokenizer, which has one of two forms."""
     rules = rule["pretokenizers"] if rule["type"] == "Sequence" else [rule]
     *splits, last = rules

@@ -5,18 +5,18 @@ tokens, and a piece is spelled by its most probable segmentation, or by one
 drawn at random.
 """
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Integer
 
 from scratchlm.text import sentencepiece_model, subword_json, unigram_training
+from scratchlm.text.bpe_encoding import TextSpeller
 from scratchlm.text.streaming import well_formed
 from scratchlm.text.subword import SubwordTokenizer
 from scratchlm.text.unigram_lattice import Scores, forward, sample, viterbi
@@ -51,6 +51,9 @@ class UnigramTokenizer(SubwordTokenizer):
     byte_ids: tuple[int, ...] = field(default=(), repr=False)
     unknown_id: int | None = None
     single_precision: bool = False
+
+    _kind: ClassVar[str] = "unigram tokenizer"
+    _fields_of = staticmethod(subword_json.unigram_fields)
 
     @classmethod
     def train(  # noqa: PLR0913
@@ -156,31 +159,8 @@ class UnigramTokenizer(SubwordTokenizer):
         Raises:
             ValueError: an id is not in the vocabulary.
         """
-        ids = ids.tolist() if isinstance(ids, np.ndarray) else ids
-        try:
-            spelled = b"".join(map(self._bytes_of.__getitem__, ids))
-        except KeyError as error:
-            raise self._unknown_id(error.args[0]) from None
+        spelled = b"".join(self._spellings(ids, self._bytes_of))
         return spelled.decode("utf-8", errors)
-
-    def save(self, folder: str | Path) -> None:
-        """Write ``tokenizer.json`` as Hugging Face's libraries read it.
-
-        Raises:
-            ValueError: ``folder`` is a file, or ids are missing between
-                others, which the file cannot say.
-        """
-        subword_json.save_unigram(self, Path(folder))
-
-    @classmethod
-    def load(cls, folder: str | Path) -> "UnigramTokenizer":
-        """Read ``tokenizer.json`` of a unigram tokenizer.
-
-        Raises:
-            ValueError: the file is missing, corrupt, or does what this class
-                does not; the message names the file and what is wrong.
-        """
-        return subword_json.load_unigram(cls, Path(folder))
 
     @classmethod
     def from_sentencepiece(cls, path: str | Path) -> "UnigramTokenizer":
@@ -197,19 +177,6 @@ class UnigramTokenizer(SubwordTokenizer):
     def model(self) -> Scores:
         """The scores, ready to segment text."""
         return Scores(self.scores, self.single_precision)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """A hash of all that determines the output, 64 hex digits."""
-        parts = [
-            "unigram",
-            self.cutter.expression,
-            sorted((t, s.hex()) for t, s in self.scores.items()),
-            sorted(self.vocab.items()),
-            [self.byte_ids, self.unknown_id, self.single_precision],
-            sorted(self.special_tokens.items()),
-        ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @cached_property
     def _bytes_of(self) -> dict[int, bytes]:
@@ -238,8 +205,12 @@ class UnigramTokenizer(SubwordTokenizer):
                 ids.append(self.unknown_id)
         return "".join(map(chr, ids))
 
+    @cached_property
+    def _text(self) -> TextSpeller:
+        return TextSpeller(self.cutter, self._spell)
+
     def _check(self) -> None:
-        assert self.model.of  # made now, so that what is bad raises
+        _ = self.model  # made now, so that what is bad raises
         if self.scores.keys() != self.vocab.keys():
             odd = min(self.scores.keys() ^ self.vocab.keys())
             raise ValueError(
@@ -259,3 +230,16 @@ class UnigramTokenizer(SubwordTokenizer):
     def _own_ids(self) -> Collection[int]:
         lost = [] if self.unknown_id is None else [self.unknown_id]
         return [*self.vocab.values(), *self.byte_ids, *lost]
+
+    def _identity(self) -> list[Any]:
+        return [
+            "unigram",
+            self.cutter.expression,
+            sorted((t, s.hex()) for t, s in self.scores.items()),
+            sorted(self.vocab.items()),
+            [self.byte_ids, self.unknown_id, self.single_precision],
+            sorted(self.special_tokens.items()),
+        ]
+
+    def _document(self) -> dict[str, Any]:
+        return subword_json.unigram_document(self)

@@ -5,17 +5,16 @@ The encoder takes the longest token that fits, then the longest that fits
 next; a piece that cannot be spelled so is unknown as a whole.
 """
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Integer
 
 from scratchlm.text import subword_json, wordpiece_training
+from scratchlm.text.bpe_encoding import TextSpeller
 from scratchlm.text.subword import SubwordTokenizer
 
 UNKNOWN = "[UNK]"
@@ -50,6 +49,9 @@ class WordPieceTokenizer(SubwordTokenizer):
     unknown: str = UNKNOWN
     prefix: str = "##"
     max_characters: int = 100
+
+    _kind: ClassVar[str] = "WordPiece tokenizer"
+    _fields_of = staticmethod(subword_json.wordpiece_fields)
 
     @classmethod
     def train(  # noqa: PLR0913
@@ -109,41 +111,7 @@ class WordPieceTokenizer(SubwordTokenizer):
         Raises:
             ValueError: an id is not in the vocabulary.
         """
-        ids = ids.tolist() if isinstance(ids, np.ndarray) else ids
-        try:
-            return "".join(map(self._text_of.__getitem__, ids))
-        except KeyError as error:
-            raise self._unknown_id(error.args[0]) from None
-
-    def save(self, folder: str | Path) -> None:
-        """Write ``tokenizer.json`` as Hugging Face's libraries read it.
-
-        Raises:
-            ValueError: ``folder`` is a file.
-        """
-        subword_json.save_wordpiece(self, Path(folder))
-
-    @classmethod
-    def load(cls, folder: str | Path) -> "WordPieceTokenizer":
-        """Read ``tokenizer.json`` of a WordPiece tokenizer.
-
-        Raises:
-            ValueError: the file is missing, corrupt, or does what this class
-                does not; the message names the file and what is wrong.
-        """
-        return subword_json.load_wordpiece(cls, Path(folder))
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """A hash of all that determines the output, 64 hex digits."""
-        parts = [
-            "wordpiece",
-            self.cutter.expression,
-            sorted(self.vocab.items()),
-            sorted(self.special_tokens.items()),
-            [self.unknown, self.prefix, self.max_characters],
-        ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return "".join(self._spellings(ids, self._text_of))
 
     @cached_property
     def _continuing(self) -> dict[str, int]:
@@ -175,6 +143,10 @@ class WordPieceTokenizer(SubwordTokenizer):
         ids = match_longest(piece, self.vocab, self._continuing, self._longest)
         return "".join(map(chr, ids)) if ids else unknown
 
+    @cached_property
+    def _text(self) -> TextSpeller:
+        return TextSpeller(self.cutter, self._spell)
+
     def _check(self) -> None:
         if self.unknown not in self.vocab:
             raise ValueError(
@@ -199,6 +171,18 @@ class WordPieceTokenizer(SubwordTokenizer):
 
     def _own_ids(self) -> Collection[int]:
         return self.vocab.values()
+
+    def _identity(self) -> list[Any]:
+        return [
+            "wordpiece",
+            self.cutter.expression,
+            sorted(self.vocab.items()),
+            sorted(self.special_tokens.items()),
+            [self.unknown, self.prefix, self.max_characters],
+        ]
+
+    def _document(self) -> dict[str, Any]:
+        return subword_json.wordpiece_document(self)
 
 
 def match_longest(
