@@ -1,7 +1,8 @@
 """Scenes that every story may use. Chapter: book/text/corpora.md.
 
 A story's roles: A its hero, B a friend, C another; T and U things; P and Q
-places; F food, X an animal, Z a shop, H and G towns, N someone who walks by.
+places; F food, X an animal, Z a shop, H and G towns; N someone and O an animal
+that come by.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,10 +24,10 @@ intro ^
   [Everyone|Everybody] in {H} knew {A}, <trait> {A.child}.
   Not long ago, <trait> {A.child} [called|named] {A} lived in {H}.
 passing.beast
-  On the way, {A} [passed|saw|met] <a_beast> {X} that <beast_did>.
-  <a_beast_cap> {X} [watched {A} go|followed {A} for a while|hid when {A}
+  On the way, {A} [passed|saw|met] <a_beast> {O} that <beast_did>.
+  <a_beast_cap> {O} [watched {A} go|followed {A} for a while|hid when {A}
     came by|ran across {A}'s path|stared at {A}].
-  By the road, <a_beast> {X} <beast_did>.
+  By the road, <a_beast> {O} <beast_did>.
 passing.sky
   <sky>, and <sign>.
   <sky> that day.
@@ -116,7 +117,7 @@ class Story:
     def then(self, name: str, **roles: Filler) -> None:
         """Tell a line, perhaps after something that happens by the way."""
         cases: list[Case] = [
-            ("passing.beast", {"X": self.kinds["animal"]}),
+            ("passing.beast", {"O": self.kinds["animal"]}),
             ("passing.sky", {}),
             ("passing.person", {"N": Linked("A", "neighbours", "person")}),
             ("passing.tune", {}),
