@@ -1,37 +1,17 @@
-"""Plots: each sentence is told, and can be read."""
+"""Stories of presents, swaps and quarrels."""
 
-import random
-
-import pytest
-
-from scratchlm.text.tinyworld import TinyWorld, WorldConfig
-from scratchlm.text.tinyworld_giving import GIVING_LINES
-
-PLOTS = ["gift", "swap", "quarrel", "journey"]
+import re
 
 
-@pytest.mark.parametrize("plot", PLOTS)
-def test_every_way_through_a_plot_is_read_back(plot):
-    """A turn of the story that is written one way and read another."""
-    plots = (plot,) if plot != "journey" else ("afraid", plot)
-    config = WorldConfig(plots=plots, facts=0, sum=0, sum_question=0)
-    world, rng = TinyWorld(1, config), random.Random(0)
-    told = set()
-    kinds = ["story", "story_question"]
-    for _ in range(60):
-        document = world.sample(rng, kinds)
-        found = world.log_prob(document.text)
-        assert found == pytest.approx(document.log_prob, abs=1e-9)
-        told.add(document.question)
-    assert len(told) > 5
-
-
-def test_each_line_belongs_to_a_plot():
-    """A line that no plot tells."""
-    names = [
-        row.split()[0]
-        for row in GIVING_LINES.splitlines()
-        if row and row[0] != " "
+def test_a_present_comes_from_the_shop_that_sells_it(answers):
+    """A story that sends its hero to a shop without such things."""
+    world, asked = answers("gift")
+    things = world.narrator.world.kinds["thing"].values
+    shops = {x.name: x.links["shop"].values[0].name for x in things}
+    bought = [
+        (found[1], answer)
+        for _, question, answer in asked
+        if (found := re.search(r"(?:get|find) the (.+)\?", question))
     ]
-    heads = {name.split(".")[0] for name in names}
-    assert heads - {"ask", "answer"} == set(PLOTS)
+    assert len(bought) > 20
+    assert all(answer == f"At {shops[thing]}" for thing, answer in bought)

@@ -1,8 +1,43 @@
-"""Who can have a story."""
+"""Plots: what is told can be read, and who can have a story."""
 
 import random
 
+import pytest
+
 from scratchlm.text.tinyworld import TinyWorld, WorldConfig
+from scratchlm.text.tinyworld_stories import PLOTS
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_every_way_through_a_plot_is_read_back(plot):
+    """A turn of the story that is written one way and read another."""
+    # Not everyone has someone to visit, so a journey needs another plot.
+    plots = ("afraid", plot) if plot == "journey" else (plot,)
+    config = WorldConfig(plots=plots, facts=0, sum=0, sum_question=0)
+    world, rng = TinyWorld(1, config), random.Random(0)
+    asked = set()
+    for _ in range(60):
+        document = world.sample(rng, ["story", "story_question"])
+        found = world.log_prob(document.text)
+        assert found == pytest.approx(document.log_prob, abs=1e-9)
+        asked.add(document.question)
+    assert len(asked) > 5
+
+
+def test_every_line_is_told():
+    """A sentence that nobody ever reads, since no plot tells it."""
+    told = set()
+
+    class Lines(dict):
+        def __getitem__(self, name):
+            told.add(name)
+            return super().__getitem__(name)
+
+    world = TinyWorld(0)
+    world.narrator.lines = Lines(world.narrator.lines)
+    for _ in world.documents(0, 3000):
+        pass
+    assert told == set(world.narrator.lines)
 
 
 def test_who_has_no_sibling_makes_no_journey():
