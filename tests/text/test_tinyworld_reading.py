@@ -35,6 +35,12 @@ def link(kind, name):
         ("47 + 99999\n", "false", "99999", None),
         ("", "incomplete", "", None),
         ("the", "ungrammatical", "the", None),
+        ("Whot to", "ungrammatical", "Whot", ("Who",)),
+        ("Question: Whet ", "ungrammatical", "Whet", ("Where",)),
+        ("Question: Who's ", "ungrammatical", "Who's", ("Who",)),
+        ("Who is, ", "ungrammatical", ", ", (" who",)),
+        ("The towns of the valle.", "ungrammatical", "valle.", ("valley",)),
+        (SUM + "So 47 + 38 = 85. So", "ungrammatical", " So", ("the end",)),
         ("Question: What is 31 - 12?\nAnswer: 20.", "false", "20", ("19",)),
         ("Question: What is 12 - 31?\nAns", "impossible", "31?", None),
     ],
@@ -47,6 +53,18 @@ def test_the_place_and_the_reason_are_named(text, kind, at, expected):
     assert (verdict.kind, verdict.offset) == (kind, place), str(verdict)
     if expected is not None:
         assert verdict.expected[: len(expected)] == expected
+
+
+def test_a_verdict_says_what_it_found():
+    """A word that is named from its second letter on, or a text that only
+    stops, and stands accused of a wrong word."""
+    assert str(WORLD.check("The towns of the valle.")) == (
+        "ungrammatical at character 17: 'valle' stands where 'valley' should"
+    )
+    assert str(WORLD.check("The towns of")) == (
+        "incomplete at character 12: the text ends before ' the valley.'"
+    )
+    assert str(WORLD.check("47 + 7")).endswith("6: the text ends")
 
 
 def test_a_wrong_fact_is_false():

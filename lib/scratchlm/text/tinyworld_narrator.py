@@ -128,6 +128,7 @@ class Narrator:
     def read(self, text: str) -> tuple[Reader, Verdict]:
         """Whoever reads furthest into a text, and what it says of it."""
         best: tuple[Reader, Verdict] | None = None
+        furthest = -1
         total = sum(self.weights)
         for weight, tell in self.topics:
             if not weight:
@@ -139,8 +140,7 @@ class Narrator:
                 reader.end()
                 return reader, Verdict(kind="ok", offset=len(text))
             except Stopped as stopped:
-                verdict = stopped.verdict
-            if best is None or verdict.offset > best[1].offset:
-                best = reader, verdict
+                if stopped.reached > furthest:
+                    furthest, best = stopped.reached, (reader, stopped.verdict)
         assert best is not None
         return best

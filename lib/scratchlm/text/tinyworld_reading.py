@@ -7,6 +7,7 @@ none means that the text is unfinished, false or no sentence of the world.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,8 +35,8 @@ class Verdict:
             ``false``: one whose words the world's facts, the story just told
             or arithmetic contradict; ``impossible``: one that no story can
             go on with, as when someone gives what another has.
-        offset: the character at which it goes wrong; the text's length
-            where it does not.
+        offset: the character at which the word begins that is wrong, or the
+            sign; the text's length where none is.
         expected: what could stand there, at most a few examples.
         found: what does.
     """
@@ -54,21 +55,34 @@ class Verdict:
         if self.ok:
             return "ok"
         wanted = " or ".join(map(repr, self.expected))
-        return (
-            f"{self.kind} at character {self.offset}: "
-            f"{self.found!r} stands where {wanted} should"
-        )
+        if self.kind != "incomplete":
+            fault = f"{self.found!r} stands where {wanted} should"
+        elif wanted:
+            fault = f"the text ends before {wanted}"
+        else:
+            fault = "the text ends"
+        return f"{self.kind} at character {self.offset}: {fault}"
 
 
 class Stopped(Exception):
-    """The text cannot be read on. Chapter: book/text/corpora.md."""
+    """The text cannot be read on. Chapter: book/text/corpora.md.
 
-    def __init__(self, verdict: Verdict):
+    Args:
+        verdict: why.
+        reached: the character up to which it could be read.
+    """
+
+    def __init__(self, verdict: Verdict, reached: int):
         super().__init__(str(verdict))
         self.verdict = verdict
+        self.reached = reached
 
 
 EXAMPLES = 6  # of what could stand at a place
+MOST_FOUND = 20  # characters of what does
+
+BETWEEN = re.compile(r"[^\w'-]")
+WORD = re.compile(r"\W*[\w'-]+|\W*")  # with what stands before it
 
 
 class Reader(Teller):
@@ -112,7 +126,8 @@ class Reader(Teller):
     def end(self) -> None:
         """Make sure that nothing follows."""
         if self.at < len(self.text):
-            raise self._stopped("ungrammatical", self.at, ("the end",))
+            found = _first_word(self.text[self.at :])
+            raise self._stopped("ungrammatical", self.at, ("the end",), found)
 
     def answer(self) -> str | None:
         """The answer, where the text stopped before or within it."""
@@ -177,24 +192,46 @@ class Reader(Teller):
             return stopped
         slip = max(slips, key=lambda slip: slip.offset)
         decided = len(slip.expected) == 1 if chosen else not in_story
-        return Stopped(
-            Verdict(
-                kind="false" if decided else "impossible",
-                offset=slip.offset,
-                expected=slip.expected,
-                found=slip.found,
-            )
-        )
+        kind = "false" if decided else "impossible"
+        return self._stopped(kind, slip.offset, slip.expected, slip.found)
 
     def _ungrammatical(self) -> Stopped:
-        furthest, wanted = self.matcher.furthest, self.matcher.wanted
-        return self._stopped("ungrammatical", furthest, wanted)
+        """The first word or sign that no sentence has here."""
+        reached, wanted = self.matcher.furthest, self.matcher.wanted
+        start, rest = "", self.text[reached:]
+        if _in_word(rest) or all(map(_in_word, wanted)):
+            start = BETWEEN.split(self.text[self.at : reached])[-1]
+        return self._stopped(
+            "ungrammatical",
+            reached - len(start),
+            [_first_word(start + end) for end in wanted],
+            _first_word(start + rest),
+            reached,
+        )
 
     def _stopped(
-        self, kind: str, offset: int, wanted: Sequence[str]
+        self,
+        kind: str,
+        offset: int,
+        expected: Sequence[str],
+        found: str = "",
+        reached: int | None = None,
     ) -> Stopped:
-        expected = tuple(dict.fromkeys(wanted))[:EXAMPLES]
-        found = self.text[offset : offset + 20]
-        return Stopped(
-            Verdict(kind=kind, offset=offset, expected=expected, found=found)
+        examples = tuple(dict.fromkeys(expected))[:EXAMPLES]
+        verdict = Verdict(
+            kind=kind,
+            offset=offset,
+            expected=examples,
+            found=found[:MOST_FOUND],
         )
+        return Stopped(verdict, offset if reached is None else reached)
+
+
+def _in_word(text: str) -> bool:
+    return bool(text) and not BETWEEN.match(text)
+
+
+def _first_word(text: str) -> str:
+    found = WORD.match(text)
+    assert found is not None  # the empty string is one
+    return found[0]
