@@ -1,6 +1,9 @@
 """A book of two chapters, small enough to build inside a test."""
 
+import os
 import shutil
+import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from textwrap import dedent
@@ -173,6 +176,45 @@ def executed_book(tiny_book: TinyBook, executed_once: Path) -> TinyBook:
     """A checkout whose chapters have run."""
     shutil.copytree(executed_once, tiny_book.cache_root)
     return tiny_book
+
+
+class Witness:
+    """A program that runs until it is ended, and whether it still does.
+
+    It holds a named pipe open, as does whatever it starts. The system closes
+    the pipe with the last of them, whoever reaps them.
+    """
+
+    def __init__(self, path: Path):
+        os.mkfifo(path)
+        self.pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self.script = f"exec 3>{path}; echo up >&3; sleep 1000; true"
+
+    def _read_until(self, wanted: bytes) -> None:
+        for _ in range(1200):
+            try:
+                if os.read(self.pipe, 100) == wanted:
+                    return
+            except BlockingIOError:
+                pass
+            time.sleep(0.05)
+        pytest.fail(f"a minute without {wanted!r} from the pipe")
+
+    def wait_for_start(self) -> None:
+        """Return once the program runs."""
+        self._read_until(b"up\n")
+
+    def wait_for_end(self) -> None:
+        """Return once it and what it started are gone."""
+        self._read_until(b"")
+
+
+@pytest.fixture
+def witness(tmp_path: Path) -> Iterator[Witness]:
+    """A program to start, and to see gone."""
+    seen = Witness(tmp_path / "alive")
+    yield seen
+    os.close(seen.pipe)
 
 
 @pytest.fixture

@@ -159,6 +159,29 @@ def test_an_interrupted_build_is_resumed(tiny_book):
     assert not list((tiny_book.root / "_build").glob(".new-*"))
 
 
+KILLED = """
+import sys
+from scratchlm.book import build
+script, root = sys.argv[1:]
+build.JUPYTER_BOOK = f"import os; os.execlp('sh', 'sh', '-c', {script!r})"
+build.main(["html", "--root", root])
+"""
+
+
+def test_a_killed_build_takes_sphinx_along(executed_book, witness):
+    """Sphinx went on writing under the eyes of the next build, whose HTML
+    then lacked what it had swept away, or held what was left behind."""
+    command = [sys.executable, "-c", KILLED, witness.script]
+    with subprocess.Popen(
+        [*command, str(executed_book.root)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        witness.wait_for_start()
+        process.kill()
+    witness.wait_for_end()
+
+
 def test_control_c_ends_without_a_traceback(tiny_book, monkeypatch, capfd):
     """A reader who stops a build has made no mistake."""
 

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,6 +114,22 @@ def test_a_latexmk_that_dies_without_a_log_is_quoted(
     (tmp_path / "book.tex").write_text("")
     with pytest.raises(tex.TexError, match=r"ended with 10:\nno such option"):
         tex.build_pdf(tmp_path, tmp_path / "out" / "book.pdf")
+
+
+def test_a_latexmk_that_hangs_ends_with_all_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, witness: Any
+) -> None:
+    """Catches a XeTeX that goes on after the build has given up."""
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    _program(bin_folder, "latexmk", witness.script)
+    monkeypatch.setenv("PATH", f"{bin_folder}:/usr/bin:/bin")
+    monkeypatch.setattr(tex, "LATEXMK_SECONDS", 2)
+    (tmp_path / "book.tex").write_text("")
+    with pytest.raises(tex.TexError, match=r"did not end within 2 s"):
+        tex.build_pdf(tmp_path, tmp_path / "out" / "book.pdf")
+    witness.wait_for_start()
+    witness.wait_for_end()
 
 
 def _document(folder: Path, body: str, preamble: str = "") -> Path:

@@ -1,11 +1,17 @@
 import os
 import subprocess
 import sys
+from threading import Event
 
 import pytest
 
 from scratchlm.text import parallel
-from scratchlm.text.parallel import batches, n_workers, ordered_map
+from scratchlm.text.parallel import (
+    batches,
+    n_workers,
+    once_closed,
+    ordered_map,
+)
 
 
 def square(number):
@@ -61,6 +67,17 @@ def test_number_of_workers():
     assert n_workers(None) >= 1
     with pytest.raises(ValueError, match="workers is 0; give 1 or more"):
         n_workers(0)
+
+
+def test_a_closed_pipe_is_noticed_and_an_open_one_is_not():
+    """A watch that fires at once would end every worker at its start."""
+    end, held = os.pipe()
+    noticed = Event()
+    once_closed(end, noticed.set)
+    assert not noticed.wait(0.2)
+    os.close(held)
+    assert noticed.wait(30)
+    os.close(end)
 
 
 HANG = """

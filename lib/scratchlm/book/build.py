@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -25,6 +25,8 @@ from scratchlm.book.execute import (
     keyed_cache,
 )
 from scratchlm.book.export import export_book
+from scratchlm.book.kernels import environment
+from scratchlm.book.leash import leashed
 from scratchlm.book.stages import (
     Stage,
     StageError,
@@ -135,7 +137,7 @@ class Book:
         command += ["--config", str(folder / "_config.yml")]
         command += ["--toc", str(self.root / "_toc.yml")]
         log = self.build / "logs" / f"{builder}.log"
-        if run_logged(command, log) != 0:
+        if run_logged(command, log, environment(folder)) != 0:
             raise StageError(f"{builder} failed; the whole log is in {log}")
         if "Executing notebook" in log.read_text("utf8"):
             raise StageError(
@@ -145,12 +147,15 @@ class Book:
         return folder / "_build" / builder
 
 
-def run_logged(command: Sequence[str], log: Path) -> int:
+def run_logged(
+    command: Sequence[str], log: Path, env: Mapping[str, str]
+) -> int:
     """Run a command; show its warnings, keep the rest in a file.
 
     Args:
         command: program and arguments.
         log: file for all output; overwritten.
+        env: environment of the program.
 
     Returns:
         The exit status.
@@ -158,13 +163,8 @@ def run_logged(command: Sequence[str], log: Path) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
         log.open("w", encoding="utf8") as file,
-        subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf8",
+        leashed(
+            command, stdout=file, stderr=subprocess.PIPE, env=env
         ) as process,
     ):
         assert process.stderr is not None

@@ -9,20 +9,16 @@ import hashlib
 import platform
 import re
 import shutil
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ipykernel.kernelspec import get_kernel_dict
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.cache.db import NbCacheRecord
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
 from nbclient.exceptions import (
     CellExecutionError,
     CellTimeoutError,
@@ -39,6 +35,7 @@ from scratchlm.book.contents import (
     read_notebook,
     sphinx_config,
 )
+from scratchlm.book.kernels import fresh_home, run_notebook
 
 KEYS_KEPT = 2  # the current state, and the one before a detour
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -61,26 +58,6 @@ class Execution:
 
 class ChapterError(Exception):
     """A chapter that does not run; the message names page and cell."""
-
-
-class _Specs(KernelSpecManager):
-    """Offer one kernel: the Python that runs this build.
-
-    A kernelspec called python3 in the user's home would otherwise decide
-    which packages the book sees.
-    """
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        arguments = get_kernel_dict()
-        arguments["argv"][0] = sys.executable
-        return KernelSpec(resource_dir="", **arguments)
-
-
-class _Kernel(AsyncKernelManager):
-    def __init__(self, **settings: Any) -> None:
-        settings["kernel_spec_manager"] = _Specs()
-        settings["transport_encryption"] = "auto"
-        super().__init__(**settings)
 
 
 def source_key(root: Path) -> str:
@@ -151,18 +128,21 @@ def execute_book(root: Path, cache_root: Path) -> list[Execution]:
     timeout = int(config["nb_execution_timeout"])
     cache = get_cache(keyed_cache(root, cache_root))
     done = []
-    for page in filter(is_notebook, book_pages(root)):
-        notebook = read_notebook(page, parser)
-        seconds = cached_seconds(cache, notebook)
-        status: Literal["executed", "cached"] = "cached"
-        if seconds is None:
-            seconds = _execute(page, notebook, timeout)
-            _store(cache, page, notebook, seconds)
-            status = "executed"
-        if code_cells(notebook):
-            done.append(
-                Execution(page=page.name, seconds=seconds, status=status)
-            )
+    env: dict[str, str] = {}
+    with ExitStack() as stack:
+        for page in filter(is_notebook, book_pages(root)):
+            notebook = read_notebook(page, parser)
+            seconds = cached_seconds(cache, notebook)
+            status: Literal["executed", "cached"] = "cached"
+            if seconds is None:
+                env = env or stack.enter_context(fresh_home(cache_root.parent))
+                seconds = _execute(page, notebook, timeout, env)
+                _store(cache, page, notebook, seconds)
+                status = "executed"
+            if code_cells(notebook):
+                done.append(
+                    Execution(page=page.name, seconds=seconds, status=status)
+                )
     return done
 
 
@@ -190,22 +170,22 @@ def cached_seconds(cache: Any, notebook: Any) -> float | None:
     return float(record.data["execution_seconds"])
 
 
-def _execute(page: Page, notebook: Any, timeout: int) -> float:
+def _execute(
+    page: Page, notebook: Any, timeout: int, env: Mapping[str, str]
+) -> float:
     total = len(code_cells(notebook))
     if total == 0:  # Sphinx wants a record even where nothing runs
         return 0.0
     started = time.perf_counter()
     with tqdm(total=total, desc=page.name, unit="cell") as bar:
-        client = NotebookClient(
-            notebook,
-            timeout=timeout,
-            record_timing=False,
-            kernel_manager_class=_Kernel,
-            resources={"metadata": {"path": str(page.path.parent)}},
-            on_cell_executed=lambda **_: bar.update(),
-        )
         try:
-            client.execute()
+            run_notebook(
+                notebook,
+                page.path.parent,
+                timeout=timeout,
+                env=env,
+                each_cell=bar.update,
+            )
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as err:
             raise ChapterError(_failure(page, notebook, err)) from err
     _refuse_stderr(page, notebook)

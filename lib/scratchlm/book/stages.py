@@ -137,8 +137,8 @@ class Stage:
 def only_build(build: Path) -> Iterator[None]:
     """Keep a second build out of the same folder.
 
-    What an interrupted build left aside is swept away on entry, and again at
-    the end: a process that a kill left behind may have gone on writing.
+    What an interrupted build left aside is swept away on entry: whatever it
+    started has ended with it, and writes no more.
 
     Args:
         build: the ``_build`` folder; made if absent.
@@ -151,7 +151,6 @@ def only_build(build: Path) -> Iterator[None]:
         with FileLock(build / ".lock", timeout=0):
             _sweep(build)
             yield
-            _sweep(build)
     except Timeout as error:
         raise StageError(
             f"another build is at work in {build}; wait until it ends"
@@ -162,6 +161,6 @@ def _sweep(build: Path) -> None:
     for pattern in (".new-*", "*/.new-*", "**/.*.partial"):
         for left in build.glob(pattern):
             if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
+                shutil.rmtree(left)
             else:
-                left.unlink(missing_ok=True)
+                left.unlink()

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from scratchlm.book.leash import leashed
 from scratchlm.book.texlog import check_log
 
 PROGRAMS = ("xelatex", "latexmk", "xindy", "kpsewhich")
@@ -170,27 +171,23 @@ def _run_latexmk(latex_dir: Path, name: str) -> tuple[int, str]:
         # Equal commits make equal files: no clock in dates, nor in the id.
         settings["SOURCE_DATE_EPOCH"] = epoch
         settings["FORCE_SOURCE_DATE"] = "1"
-    done = subprocess.run(
-        [
-            "latexmk",
-            "-pdfxe",
-            "-dvi-",
-            "-ps-",
-            "-interaction=nonstopmode",
-            "-halt-on-error",
-            f"{name}.tex",
-        ],
-        cwd=latex_dir,
-        env=settings,
-        stdin=subprocess.DEVNULL,
+    command = ["latexmk", "-pdfxe", "-dvi-", "-ps-"]
+    command += ["-interaction=nonstopmode", "-halt-on-error", f"{name}.tex"]
+    with leashed(
+        command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-        timeout=LATEXMK_SECONDS,
-    )
-    return done.returncode, done.stdout
+        cwd=latex_dir,
+        env=settings,
+    ) as process:
+        try:
+            said, _ = process.communicate(timeout=LATEXMK_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise TexError(
+                f"latexmk on {latex_dir / name}.tex did not end within "
+                f"{LATEXMK_SECONDS} s; look at the end of its .log there"
+            ) from error
+    return process.returncode, said
 
 
 def build_pdf(latex_dir: Path, out_pdf: Path) -> None:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from os import _exit, cpu_count
@@ -82,18 +83,34 @@ def batches(texts: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
+def once_closed(pipe: int, act: Callable[[], object]) -> None:
+    """Act, in a thread, as soon as the other end of a pipe is closed.
+
+    Chapter: book/text/tokenizer.md.
+
+    However a process ends, the system closes what it held, so that this
+    notices even one that was killed. No process but the one that is watched
+    may hold the other end.
+
+    Args:
+        pipe: descriptor of the end to read from, which nobody reads.
+        act: what to do; called once.
+    """
+
+    def watch() -> None:
+        wait([pipe])
+        act()
+
+    Thread(target=watch, daemon=True).start()
+
+
 def _begin_work(function: Callable[[Any], Any]) -> None:
     """Keep the function, and end when the parent is killed: a worker waits
     for its next item for ever, and nobody would be left to send one."""
     _function.append(function)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
-        wait([parent.sentinel])
-        _exit(1)
+        once_closed(parent.sentinel, partial(_exit, 1))
 
 
 def _call(item: Any) -> Any:

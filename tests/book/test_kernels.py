@@ -1,0 +1,152 @@
+"""A kernel sees this Python, and nothing of the user's home."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from scratchlm.book import kernels
+
+PARENT = """
+import sys
+from pathlib import Path
+from scratchlm.book.execute import execute_book
+execute_book(Path(sys.argv[1]), Path(sys.argv[1], "_build", "cache"))
+"""
+
+
+def run(source, folder, home):
+    cell = nbformat.v4.new_code_cell(source)
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    with kernels.fresh_home(home) as env:
+        kernels.run_notebook(
+            notebook, folder, timeout=120, env=env, each_cell=list
+        )
+    return "".join(output.get("text", "") for output in cell.outputs)
+
+
+@pytest.fixture
+def waiting_book(tiny_book, witness):
+    """A book whose first cell runs until it is ended."""
+    tiny_book.chapter(
+        "text/one",
+        f"""\
+        # One
+
+        ```{{code-cell}} python
+        import subprocess
+
+        subprocess.run(["sh", "-c", {witness.script!r}])
+        ```
+        """,
+    )
+    return tiny_book
+
+
+@pytest.fixture
+def users_home(tmp_path, monkeypatch):
+    """A home whose owner has taste, and a font list that went stale."""
+    home = tmp_path / "home"
+    settings = home / ".config" / "matplotlib"
+    profile = home / ".ipython" / "profile_default" / "startup"
+    for folder in (settings, profile):
+        folder.mkdir(parents=True)
+    (settings / "matplotlibrc").write_text("axes.linewidth: 7\n")
+    startup = profile / "mine.py"
+    startup.write_text("print('hello, it is me')\n")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("MPLBACKEND", "nowhere")
+    monkeypatch.setenv("PYTHONSTARTUP", str(startup))
+    monkeypatch.setenv("MATPLOTLIBRC", str(settings))
+    for name in ("MPLCONFIGDIR", "IPYTHONDIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return home
+
+
+FIGURE = """
+import json, warnings
+import matplotlib as mpl
+from matplotlib import font_manager
+from scratchlm.book import style
+style.use()
+fig, ax = style.figure()
+ax.set_title("$\\\\sum x \\\\mapsto y$")
+fig.savefig("out.svg")
+stix = sum(e.name.startswith("STIX") for e in font_manager.fontManager.ttflist)
+print(json.dumps([mpl.get_configdir(), mpl.get_cachedir(), stix]))
+"""
+
+
+def spoil(home):
+    """Leave the list of a matplotlib whose files went as it was made."""
+    subprocess.run(
+        [sys.executable, "-c", "import matplotlib.font_manager"],
+        check=True,
+        env={k: v for k, v in os.environ.items() if k not in kernels.FOREIGN},
+    )
+    (path,) = home.rglob("fontlist*.json")
+    fonts = json.loads(path.read_text())
+    fonts["ttflist"] = [
+        font for font in fonts["ttflist"] if "STIX" not in font["name"]
+    ]
+    path.write_text(json.dumps(fonts))
+
+
+def test_nothing_of_the_users_home_reaches_a_page(tmp_path, users_home):
+    """A spoilt font list in the home stopped the next build at a missing
+    STIX face; settings and start-up files there would show on the pages."""
+    spoil(users_home)
+    build = tmp_path / "_build"
+    build.mkdir()
+    said = run(FIGURE, tmp_path, build)
+    config, cache, stix = json.loads(said)
+    assert {Path(config).parent.parent, Path(cache).parent.parent} == {build}
+    assert stix > 0
+    assert list(build.iterdir()) == []
+
+
+def test_the_font_list_is_made_before_the_first_kernel(tmp_path):
+    """Made by a page, it takes long on a busy machine, and matplotlib warns
+    about that where the reader would see it."""
+    with kernels.fresh_home(tmp_path) as env:
+        assert list(Path(env["MPLCONFIGDIR"]).glob("fontlist*.json"))
+        assert os.environ.items() - env.items() <= {
+            (name, os.environ.get(name))
+            for name in (*kernels.FOREIGN, "MPLCONFIGDIR", "JAX_PLATFORMS")
+        }
+
+
+def test_a_cell_that_waits_ends_with_the_build(waiting_book, witness):
+    """ipykernel notices its parent's end only each second, and what its
+    cells have started not at all."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(waiting_book.root)],
+        stderr=subprocess.DEVNULL,
+    ) as parent:
+        witness.wait_for_start()
+        parent.kill()
+    witness.wait_for_end()
+
+
+def test_control_c_stops_a_chapter_and_blames_nobody(waiting_book, witness):
+    """nbclient answered it first, and the reader was shown a cell that "does
+    not run" below a traceback from the depths of asyncio."""
+    build = [sys.executable, "-m", "scratchlm.book.build", "html", "--root"]
+    with subprocess.Popen(
+        [*build, str(waiting_book.root)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        witness.wait_for_start()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    witness.wait_for_end()
+    assert process.returncode == 130
+    assert said.endswith("\ninterrupted; the next build resumes\n")
+    assert "Traceback" not in said
