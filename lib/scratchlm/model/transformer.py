@@ -122,6 +122,28 @@ class TransformerConfig:
         return chosen
 
 
+class SoftcappedHead(nn.Linear):
+    """A head whose logits stay between ``-cap`` and ``cap``.
+
+    Chapter: book/model/transformer.md.
+
+    Args:
+        d_model: width D of the residual stream.
+        vocab_size: number of tokens V.
+        cap: the bound; logits far below it hardly change.
+
+    Source: Gemma Team 2024, "Gemma 2", sec. 2.
+    """
+
+    def __init__(self, d_model: int, vocab_size: int, *, cap: float):
+        super().__init__(d_model, vocab_size, bias=False)
+        self.cap = cap
+
+    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T V"]:
+        """Return ``cap * tanh(logits / cap)``."""
+        return self.cap * torch.tanh(super().forward(x) / self.cap)
+
+
 class Transformer(nn.Module):
     """Tokens to logits. Chapter: book/model/transformer.md.
 
