@@ -277,13 +277,13 @@ def resident() -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=20)
+    parser.add_argument("--megabytes", type=float, default=20)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--stream-megabytes", type=int, default=200)
     parts = ["encoding", "training", "streaming"]
     parser.add_argument("--only", choices=parts)
     arguments = parser.parse_args()
-    texts = find_text(arguments.megabytes * 2_000_000)
+    texts = find_text(int(arguments.megabytes * 2_000_000))
     half = len(texts) // 2
     warm, fresh = texts[:half], texts[half:]
     print(f"{n_bytes(warm) / 1e6:.1f} MB to train on and warm the caches,")

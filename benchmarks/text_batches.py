@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from text import heading, row
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -109,24 +110,17 @@ def compare_equal(shards: TokenShards, batch_size: int, n_tokens: int) -> str:
     return "equal"
 
 
-def row(*cells: object) -> None:
-    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
-
-
-def heading(*cells: str) -> None:
-    print()
-    row(*cells)
-    row(*["---"] * len(cells))
-
-
-def compare_loaders(one: TokenShards, many: TokenShards, rounds: int) -> None:
+def compare_loaders(
+    one: TokenShards, many: TokenShards, rounds: int, most_steps: int
+) -> None:
     heading(
         *("B", "T", "ours, µs", "16 files", "DataLoader", "ratio"),
         *("16 files", "2 workers, wall", "ratio", "batches"),
     )
     cpu, wall = time.process_time, time.perf_counter
     for shape in SHAPES:
-        steps = int(np.clip(20_000_000 // (shape[0] * shape[1]), 20, 400))
+        steps = max(20, 20_000_000 // (shape[0] * shape[1]))
+        steps = min(steps, most_steps)
         sides = {
             "one": lambda s=shape: (our_batches(one, *s), cpu),
             "many": lambda s=shape: (our_batches(many, *s), cpu),
@@ -192,15 +186,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tokens", type=int, default=20_000_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--most-steps", type=int, default=400)
+    parser.add_argument("--documents", type=int, default=1_000_000)
     args = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         one = make_shards(Path(folder) / "one", args.tokens, 1)
         many = make_shards(Path(folder) / "many", args.tokens, 16)
         # One file for the plain rows; the first of two holds nearly all.
-        compare_loaders(one, many, args.rounds)
+        compare_loaders(one, many, args.rounds, args.most_steps)
         measure_layouts(one, args.rounds)
-    measure_packing(1_000_000)
+    measure_packing(args.documents)
 
 
 if __name__ == "__main__":

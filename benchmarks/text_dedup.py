@@ -158,6 +158,8 @@ def compare_quality(texts: list[str], found: dict[str, Pairs]) -> None:
     edges = [0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.001]
     for low, high in pairwise(edges):
         pairs = [p for p, s in every.items() if low <= s < high]
+        if not pairs:
+            continue
         likely = match_probability(
             np.array([every[p] for p in pairs]), BANDS, ROWS
         )

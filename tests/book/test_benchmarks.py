@@ -1,0 +1,47 @@
+"""Each benchmark runs to its end, on inputs too small to measure anything."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+SMALL = {
+    "text.py": "--megabytes 0.1 --rounds 1 --stream-megabytes 1",
+    "text_batches.py": (
+        "--tokens 400000 --rounds 1 --most-steps 3 --documents 10000"
+    ),
+    "text_dedup.py": "--documents 60 --rounds 1",
+}
+
+
+def tables(printed):
+    """The rows below each heading."""
+    headed = re.split(r"^\|(?: --- \|)+\n", printed, flags=re.MULTILINE)[1:]
+    return [re.findall(r"^\|.*\|$", part, re.MULTILINE) for part in headed]
+
+
+def test_no_script_is_left_out():
+    """A new benchmark that nothing runs until someone wants its figures."""
+    assert {path.name for path in FOLDER.glob("*.py")} == set(SMALL)
+
+
+@pytest.mark.parametrize("script", SMALL)
+def test_a_small_run_fills_every_table(script, tmp_path):
+    """A benchmark that breaks with the interface that it measures, and two
+    sides whose results are not the same."""
+    done = subprocess.run(
+        [sys.executable, FOLDER / script, *SMALL[script].split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = tables(done.stdout)
+    assert len(found) >= 3
+    assert all(found)
+    assert not re.search(r"differ|\bnan\b", done.stdout, re.IGNORECASE)
+    assert list(tmp_path.iterdir()) == []
