@@ -1,7 +1,8 @@
 """Which keys a query may see. Chapter: book/model/attention.md."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from sys import maxsize
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Int
@@ -32,6 +33,23 @@ class Mask(Protocol):
         Chapter: book/model/attention.md.
         """
         ...
+
+
+class Reach(NamedTuple):
+    """How far a query sees to either side.
+
+    Chapter: book/model/efficient-attention.md.
+
+    A mask that is a band around the diagonal has one as ``reach``, and a
+    kernel can tell from two numbers which tiles it may skip.
+
+    Args:
+        behind: number of keys before the query's own.
+        ahead: number of keys after it.
+    """
+
+    behind: int
+    ahead: int
 
 
 def distances(
@@ -67,6 +85,11 @@ class Causal:
 
     Chapter: book/model/attention.md.
     """
+
+    @property
+    def reach(self) -> Reach:
+        """How far a query sees. Chapter: book/model/efficient-attention.md."""
+        return Reach(maxsize, 0)
 
     def hides(self, n_tokens: int, n_keys: int) -> Hidden:
         """Return what :class:`Mask` asks for."""
@@ -108,6 +131,11 @@ class Window:
                 "use at least 1"
             )
 
+    @property
+    def reach(self) -> Reach:
+        """How far a query sees. Chapter: book/model/efficient-attention.md."""
+        return Reach(self.size - 1, 0)
+
     def hides(self, n_tokens: int, n_keys: int) -> Hidden:
         """Return what :class:`Mask` asks for."""
         if n_keys <= self.size:
@@ -128,6 +156,11 @@ class Everything:
 
     Chapter: book/model/attention.md.
     """
+
+    @property
+    def reach(self) -> Reach:
+        """How far a query sees. Chapter: book/model/efficient-attention.md."""
+        return Reach(maxsize, maxsize)
 
     def hides(self, n_tokens: int, n_keys: int) -> Hidden:
         """Return what :class:`Mask` asks for."""
