@@ -1,7 +1,75 @@
-"""A cache that grows, for whatever takes one."""
+"""Small models of every variant, and a cache that grows."""
+
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
+
+from scratchlm.model.alibi import ALiBi
+from scratchlm.model.attention import (
+    Attention,
+    norm_all_heads,
+    norm_each_head,
+)
+from scratchlm.model.block import OutputNorm, PostNorm, SandwichNorm
+from scratchlm.model.core_attention import DotProduct, Softcapped
+from scratchlm.model.feedforward import MLP, SwiGLU
+from scratchlm.model.masks import Window
+from scratchlm.model.norm import LayerNorm
+from scratchlm.model.position import (
+    LearnedPositions,
+    NoRotation,
+    SinusoidalPositions,
+)
+from scratchlm.model.transformer import (
+    SoftcappedHead,
+    Transformer,
+    TransformerConfig,
+)
+
+SMALL = TransformerConfig(
+    vocab_size=61,
+    d_model=32,
+    n_layers=2,
+    n_heads=4,
+    n_kv_heads=2,
+    d_head=8,
+    d_ff=48,
+    max_tokens=64,
+)
+UNTURNED = replace(SMALL, rotary=NoRotation)
+WINDOWED = partial(DotProduct, mask=Window(5))
+VARIANTS = {
+    "rope": SMALL,
+    "part of a head turned": replace(SMALL, d_rotary=8),
+    "multi-head": replace(SMALL, n_kv_heads=4),
+    "multi-query": replace(SMALL, n_kv_heads=1),
+    "learned positions": replace(UNTURNED, embedding=LearnedPositions),
+    "waves": replace(UNTURNED, embedding=SinusoidalPositions),
+    "alibi": replace(UNTURNED, core=ALiBi),
+    "no order": UNTURNED,
+    "window": replace(SMALL, core=WINDOWED),
+    "every second layer has a window": replace(
+        SMALL, core=(WINDOWED, DotProduct), n_layers=4
+    ),
+    "capped, with a window": replace(
+        SMALL,
+        core=partial(Softcapped, cap=2.0, mask=Window(5)),
+        head=partial(SoftcappedHead, cap=3.0),
+    ),
+    "post-norm": replace(SMALL, block=PostNorm, norm=LayerNorm),
+    "output norm": replace(SMALL, block=OutputNorm),
+    "sandwich": replace(SMALL, block=SandwichNorm),
+    "norm of each head": replace(
+        SMALL, attention=partial(Attention, qk_norm=norm_each_head)
+    ),
+    "norm of all heads": replace(
+        SMALL, attention=partial(Attention, qk_norm=norm_all_heads)
+    ),
+    "MLP and SwiGLU in turn": replace(SMALL, feedforward=(MLP, SwiGLU)),
+    "tied": replace(SMALL, tied=True),
+}
 
 
 class GrowingLayer:
@@ -37,3 +105,47 @@ class GrowingCache:
 def grow_cache():
     """Call it with a number of layers: an empty cache that keeps all."""
     return GrowingCache
+
+
+@pytest.fixture(scope="session")
+def small():
+    """A configuration of a few thousand parameters."""
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def variants():
+    """Small configurations by name, each with one part replaced."""
+    return VARIANTS
+
+
+@pytest.fixture(scope="session", params=VARIANTS.values(), ids=VARIANTS)
+def variant(request):
+    """Each of the small configurations in turn."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def build():
+    """Call it with a configuration: a model whose every part matters."""
+    return _build
+
+
+@pytest.fixture(scope="session")
+def draw():
+    """Call it with a configuration and T: rows of random tokens."""
+    return _draw
+
+
+def _build(config):
+    # PyTorch's own weights: with GPT-2's small ones, a part that is broken
+    # hardly changes the logits.
+    torch.manual_seed(0)
+    model = Transformer(replace(config, init=lambda model, n_layers: None))
+    return model.eval()
+
+
+def _draw(config, n_tokens, n_rows=2):
+    generator = torch.Generator().manual_seed(n_tokens)
+    shape = (n_rows, n_tokens)
+    return torch.randint(config.vocab_size, shape, generator=generator)

@@ -1,62 +1,38 @@
 """Published models, and one small enough for a laptop, as configurations.
 
 Chapter: book/model/transformer.md.
+
+Each function names the parts that a family is made of; the sizes stand in
+:mod:`scratchlm.model.published_sizes`.
 """
 
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from scratchlm.model.attention import Attention
-from scratchlm.model.feedforward import MLP
+from scratchlm.model import published_sizes as published
+from scratchlm.model.attention import (
+    Attention,
+    norm_all_heads,
+    norm_each_head,
+)
+from scratchlm.model.block import OutputNorm, SandwichNorm
+from scratchlm.model.core_attention import DotProduct, Softcapped
+from scratchlm.model.feedforward import MLP, GatedMLP, gelu_tanh
+from scratchlm.model.masks import Window
 from scratchlm.model.norm import LayerNorm, RMSNorm
-from scratchlm.model.position import LearnedPositions, NoRotation, Rotary
-from scratchlm.model.transformer import TransformerConfig
+from scratchlm.model.position import (
+    LearnedPositions,
+    NoRotation,
+    Rotary,
+    TokenEmbedding,
+)
+from scratchlm.model.published_sizes import sized
+from scratchlm.model.transformer import SoftcappedHead, TransformerConfig
 
-_GPT2 = {
-    "124M": (768, 12, 12),
-    "355M": (1024, 24, 16),
-    "774M": (1280, 36, 20),
-    "1558M": (1600, 48, 25),
-}
-
-
-def _sizes(table: dict[str, Any], size: str, family: str) -> Any:
-    if size not in table:
-        raise ValueError(
-            f"{family} has no size {size!r}; its sizes are {', '.join(table)}"
-        )
-    return table[size]
-
-
-def gpt2(size: str = "124M") -> TransformerConfig:
-    """Return the configuration of GPT-2. Chapter: book/model/transformer.md.
-
-    Args:
-        size: ``"124M"``, ``"355M"``, ``"774M"`` or ``"1558M"``.
-
-    Raises:
-        ValueError: there is no such size.
-
-    Source: Radford et al. 2019, "Language Models are Unsupervised
-    Multitask Learners", table 2; parameters counted anew.
-    """
-    d_model, n_layers, n_heads = _sizes(_GPT2, size, "GPT-2")
-    return TransformerConfig(
-        vocab_size=50_257,
-        d_model=d_model,
-        n_layers=n_layers,
-        n_heads=n_heads,
-        n_kv_heads=n_heads,
-        d_head=d_model // n_heads,
-        d_ff=4 * d_model,
-        max_tokens=1024,
-        tied=True,
-        embedding=LearnedPositions,
-        rotary=NoRotation,
-        attention=partial(Attention, bias=True, out_bias=True),
-        feedforward=MLP,
-        norm=LayerNorm,
-    )
+# What Llama and Mistral add to the mean square; ours and the others' 1e-6.
+_NORM = partial(RMSNorm, eps=1e-5)
+_LLAMA_ROTARY = partial(Rotary, theta=500_000.0)
+_QWEN_ROTARY = partial(Rotary, theta=1e6)
 
 
 def tiny(d_model: int = 256, *, vocab_size: int = 4096) -> TransformerConfig:
@@ -86,6 +62,159 @@ def tiny(d_model: int = 256, *, vocab_size: int = 4096) -> TransformerConfig:
         d_ff=(8 * d_model // 3 + 31) // 32 * 32,
         max_tokens=1024,
         tied=True,
-        rotary=Rotary,
-        norm=RMSNorm,
     )
+
+
+def gpt2(size: str = "124M") -> TransformerConfig:
+    """Return the configuration of GPT-2. Chapter: book/model/transformer.md.
+
+    Args:
+        size: ``"124M"``, ``"355M"``, ``"774M"`` or ``"1558M"``.
+
+    Raises:
+        ValueError: there is no such size.
+
+    Source: Radford et al. 2019, "Language Models are Unsupervised
+    Multitask Learners", sec. 2.3.
+    """
+    return replace(
+        sized(published.GPT2, size),
+        embedding=LearnedPositions,
+        rotary=NoRotation,
+        attention=partial(Attention, bias=True, out_bias=True),
+        feedforward=MLP,
+        norm=LayerNorm,
+    )
+
+
+def llama2(size: str = "7B") -> TransformerConfig:
+    """Return the configuration of Llama 2.
+
+    Chapter: book/model/transformer.md.
+
+    Args:
+        size: ``"7B"``, ``"13B"`` or ``"70B"``.
+
+    Raises:
+        ValueError: there is no such size.
+
+    Source: Touvron et al. 2023, "Llama 2", sec. 2.2.
+    """
+    return replace(sized(published.LLAMA2, size), norm=_NORM)
+
+
+def llama3(size: str = "8B") -> TransformerConfig:
+    """Return the configuration of Llama 3 as it was pre-trained.
+
+    Chapter: book/model/transformer.md.
+
+    Args:
+        size: ``"8B"``, ``"70B"`` or ``"405B"``.
+
+    Raises:
+        ValueError: there is no such size.
+
+    Source: Llama Team 2024, "The Llama 3 Herd of Models", sec. 3.2.
+    """
+    sizes = sized(published.LLAMA3, size)
+    return replace(sizes, rotary=_LLAMA_ROTARY, norm=_NORM)
+
+
+def mistral(size: str = "7B") -> TransformerConfig:
+    """Return the configuration of Mistral 7B, version 0.1.
+
+    Chapter: book/model/transformer.md.
+
+    Args:
+        size: ``"7B"``.
+
+    Raises:
+        ValueError: there is no such size.
+
+    Source: Jiang et al. 2023, "Mistral 7B", table 1; the longest sequence
+    is the model card's.
+    """
+    core = partial(DotProduct, mask=Window(4096))
+    return replace(sized(published.MISTRAL, size), core=core, norm=_NORM)
+
+
+def qwen2(size: str = "0.5B") -> TransformerConfig:
+    """Return the configuration of Qwen2. Chapter: book/model/transformer.md.
+
+    Args:
+        size: ``"0.5B"``, ``"1.5B"``, ``"7B"`` or ``"72B"``.
+
+    Raises:
+        ValueError: there is no such size.
+
+    Source: Qwen Team 2024, "Qwen2 Technical Report", sec. 2.2.
+    """
+    attention = partial(Attention, bias=True)
+    sizes = sized(published.QWEN2, size)
+    return replace(sizes, rotary=_QWEN_ROTARY, attention=attention)
+
+
+def qwen3(size: str = "0.6B") -> TransformerConfig:
+    """Return the configuration of Qwen3. Chapter: book/model/transformer.md.
+
+    Args:
+        size: ``"0.6B"``, ``"1.7B"``, ``"4B"``, ``"8B"``, ``"14B"`` or
+            ``"32B"``.
+
+    Raises:
+        ValueError: there is no such size.
+
+    Source: Qwen Team 2025, "Qwen3 Technical Report", sec. 2.
+    """
+    return _qwen3(sized(published.QWEN3, size))
+
+
+def olmo2(size: str = "7B") -> TransformerConfig:
+    """Return the configuration of OLMo 2. Chapter: book/model/transformer.md.
+
+    Args:
+        size: ``"7B"`` or ``"13B"``.
+
+    Raises:
+        ValueError: there is no such size.
+
+    Source: OLMo Team 2024, "2 OLMo 2 Furious", sec. 3.
+    """
+    return replace(
+        sized(published.OLMO2, size),
+        rotary=_LLAMA_ROTARY,
+        attention=partial(Attention, qk_norm=norm_all_heads),
+        block=OutputNorm,
+    )
+
+
+def gemma2(size: str = "2B") -> TransformerConfig:
+    """Return the configuration of Gemma 2. Chapter: book/model/transformer.md.
+
+    Layers with a window and layers without take turns.
+
+    Args:
+        size: ``"2B"``, ``"9B"`` or ``"27B"``.
+
+    Raises:
+        ValueError: there is no such size.
+
+    Source: Gemma Team 2024, "Gemma 2", sec. 2; the scale of the scores is
+    that of the released code.
+    """
+    config = sized(published.GEMMA2, size)
+    scale = published.GEMMA2_SCORES[size] ** -0.5
+    core = partial(Softcapped, cap=50.0, scale=scale)
+    return replace(
+        config,
+        embedding=partial(TokenEmbedding, scale=config.d_model**0.5),
+        core=(partial(core, mask=Window(4096)), core),
+        feedforward=partial(GatedMLP, activation=gelu_tanh),
+        block=SandwichNorm,
+        head=partial(SoftcappedHead, cap=30.0),
+    )
+
+
+def _qwen3(config: TransformerConfig) -> TransformerConfig:
+    attention = partial(Attention, qk_norm=norm_each_head)
+    return replace(config, rotary=_QWEN_ROTARY, attention=attention)
