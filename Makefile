@@ -20,11 +20,15 @@ help: ## show this list
 book: $(INSTALLED) ## build the book: HTML, PDF and notebooks, in _build/
 	@$(PY) -m scratchlm.book.build
 
+# A font list in the home may name files of an environment that is gone.
+test unit: export MPLCONFIGDIR := $(CURDIR)/_build/matplotlib
+
 test: $(INSTALLED) ## lint, types, unit tests, then every notebook
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(BIN)/lint-imports
+	rm -rf _build/matplotlib
 	$(PY) -m coverage erase
 	$(PY) -m coverage run -m pytest -p no:nbval
 	$(PY) -m coverage combine --quiet
