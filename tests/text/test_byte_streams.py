@@ -1,6 +1,5 @@
 """Streams end where their format says, or the file is named."""
 
-import builtins
 import gzip
 import io
 import sys
@@ -89,14 +88,7 @@ def test_memory_stays_small_however_well_it_compressed(tmp_path):
 
 def test_without_zstandard_the_extra_is_named(tmp_path, monkeypatch):
     """A ModuleNotFoundError tells nobody what to install."""
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name == "zstandard":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "zstandard", None)
     with pytest.raises(ValueError, match=r"scratchlm\[data\]"):
         read_chunks(tmp_path / "a.txt.zst")
 

@@ -1,7 +1,7 @@
 """What each format holds, and what is wrong with a bad file, and where."""
 
-import builtins
 import json
+import sys
 from pathlib import Path
 
 import pyarrow
@@ -163,14 +163,7 @@ def test_a_closed_parquet_file_is_not_called_damaged(tmp_path, monkeypatch):
 
 def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
     """A ModuleNotFoundError tells nobody what to install."""
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name.startswith("pyarrow"):
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(ValueError, match=r"scratchlm\[data\]"):
         list(documents_of(tmp_path / "a.parquet", "text"))
 

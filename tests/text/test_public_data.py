@@ -1,8 +1,8 @@
 """Pinned bytes or one clear error; the web is a folder or a local server."""
 
-import builtins
 import hashlib
 import os
+import sys
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -257,13 +257,6 @@ def test_a_folder_stands_for_the_hub(tmp_path, monkeypatch):
 
 def test_without_datasets_the_extra_is_named(monkeypatch):
     """A ModuleNotFoundError tells nobody what to install."""
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name == "datasets":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(ValueError, match=r"scratchlm\[data\]"):
         list(TINYSTORIES.texts())

@@ -96,16 +96,24 @@ class SparseRows:
     ) -> Float64[np.ndarray, "rows"]:
         """The matrix times a column."""
         products = self.value * vector[self.column]
-        sums = np.bincount(self.row, products, self.shape[0])
-        return sums.astype(np.float64, copy=False)  # of no entry: integers
+        return _sums(products, self.row, self.shape[0])
 
     def transposed_times(
         self, vector: Float64[np.ndarray, "rows"]
     ) -> Float64[np.ndarray, "columns"]:
         """The transposed matrix times a column."""
         products = self.value * vector[self.row]
-        sums = np.bincount(self.column, products, self.shape[1])
-        return sums.astype(np.float64, copy=False)  # of no entry: integers
+        return _sums(products, self.column, self.shape[1])
+
+
+def _sums(
+    values: Float64[np.ndarray, "entries"],
+    places: Int64[np.ndarray, "entries"],
+    n: int,
+) -> Float64[np.ndarray, "_"]:
+    """The sum of the values at each of n places."""
+    sums = np.bincount(places, values, n)
+    return sums.astype(np.float64, copy=False)  # of no entry: integers
 
 
 @dataclass(frozen=True, kw_only=True)

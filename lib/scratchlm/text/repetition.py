@@ -61,10 +61,8 @@ def top_ngram_chars(text: str, n: int) -> float:
     """
     words = text.split()
     ids = _ngram_ids(words, n)
-    if not len(ids):
-        return 0.0
     counts = np.bincount(ids)
-    most = int(counts.max())
+    most = int(counts.max(initial=0))
     if most < 2:
         return 0.0
     sizes = _ngram_sizes(words, n)
