@@ -1,10 +1,28 @@
 """What several of these tests need."""
 
+import json
 import random
 
 import pytest
 
 from scratchlm.text.tinyworld import TinyWorld, WorldConfig
+
+
+@pytest.fixture(scope="session")
+def edited():
+    """A JSON file's text with another value at one place, which is a path of
+    keys and numbers; the empty path is the whole."""
+
+    def text(path, place, value):
+        document = {"": json.loads(path.read_text("utf-8"))}
+        *parents, key = ["", *place.split("/")] if place else [""]
+        parent = document
+        for name in parents:
+            parent = parent[int(name) if name.isdigit() else name]
+        parent[int(key) if key.isdigit() else key] = value
+        return json.dumps(document[""])
+
+    return text
 
 
 @pytest.fixture(scope="session")

@@ -79,15 +79,11 @@ def test_transformers_encodes_equally(folders, pattern):
         assert len(loaded) == ours.vocab_size
 
 
-@pytest.mark.parametrize("use_regex", [True, False])
-def test_tokenizer_trained_by_tokenizers(tmp_path, use_regex):
+@pytest.mark.parametrize("joined", [False, True])
+def test_tokenizer_trained_by_tokenizers(tmp_path, edited, joined):
     """Ids that do not follow ours, or merges written as one string."""
     theirs = Tokenizer(models.BPE())
-    theirs.pre_tokenizer = pre_tokenizers.ByteLevel(
-        add_prefix_space=False, use_regex=use_regex
-    )
-    if not use_regex:
-        theirs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    theirs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     theirs.train_from_iterator(
         DOCS,
         trainers.BpeTrainer(
@@ -99,66 +95,49 @@ def test_tokenizer_trained_by_tokenizers(tmp_path, use_regex):
     )
     path = tmp_path / "tokenizer.json"
     theirs.save(str(path))
-    document = json.loads(path.read_text("utf-8"))
-    if not use_regex:
-        merges = document["model"]["merges"]
-        document["model"]["merges"] = [" ".join(merge) for merge in merges]
-        path.write_text(json.dumps(document), "utf-8")
+    merges = json.loads(path.read_text("utf-8"))["model"]["merges"]
+    if joined:
+        merges = [" ".join(merge) for merge in merges]
+        path.write_text(edited(path, "model/merges", merges), "utf-8")
     ours = BPETokenizer.load(tmp_path)
     assert ours.special_tokens == {"<pad>": 0, "<s>": 1}
     for text in DOCS:
         assert ours.encode(text) == theirs.encode(text).ids
 
 
-def edited(**changes):
-    """A change of a document: the key's path with __ between its parts."""
-
-    def edit(document):
-        for path, value in changes.items():
-            *parents, key = path.split("__")
-            place = document
-            for parent in parents:
-                place = place[int(parent) if parent.isdigit() else parent]
-            place[int(key) if key.isdigit() else key] = value
-        return document
-
-    return edit
-
-
-SPLIT = "pre_tokenizer__pretokenizers__"
+PARTS = "pre_tokenizer/pretokenizers"
 
 
 @pytest.mark.parametrize(
-    ("edit", "message"),
+    ("place", "value", "message"),
     [
-        (edited(model__type="WordPiece"), "'WordPiece', not 'BPE'"),
-        (edited(model__dropout=0.1), "dropout = 0.1"),
-        (edited(model__unk_token="<unk>"), "unk_token"),
-        (edited(model__end_of_word_suffix="</w>"), "end_of_word_suffix"),
-        (edited(normalizer={"type": "NFC"}), "normalizer"),
-        (edited(added_tokens__0__lstrip=True), "lstrip"),
-        (edited(pre_tokenizer={"type": "Whitespace"}), "Whitespace"),
-        (edited(pre_tokenizer=None), "pre_tokenizer"),
-        (edited(**{SPLIT + "1__add_prefix_space": True}), "ends in"),
-        (edited(**{SPLIT + "1__use_regex": True}), "splits twice"),
-        (edited(**{SPLIT + "0__type": "Digits"}), "Digits"),
-        (edited(**{SPLIT + "0__behavior": "Removed"}), "Removed"),
-        (edited(**{SPLIT + "0__pattern__Regex": "("}), "bad pattern"),
-        (edited(model__vocab={"a": 0}), "lacks 255"),
-        (edited(model__vocab={"語": 0}), "alphabet"),
-        (edited(model__merges=[["a", "語"]]), "alphabet"),
-        (edited(model__merges=[["a", "b", "c"]]), "not a byte-level"),
-        (edited(model__merges=["ab"]), "not a byte-level"),
-        (lambda document: {"version": "1.0"}, "lacks 'model'"),
-        (lambda document: [1, 2], "not a byte-level"),
+        ("model/type", "WordPiece", "'WordPiece', not 'BPE'"),
+        ("model/dropout", 0.1, "dropout = 0.1"),
+        ("model/unk_token", "<unk>", "unk_token"),
+        ("model/end_of_word_suffix", "</w>", "end_of_word_suffix"),
+        ("normalizer", {"type": "NFC"}, "normalizer"),
+        ("added_tokens/0/lstrip", True, "lstrip"),
+        ("pre_tokenizer", {"type": "Whitespace"}, "Whitespace"),
+        ("pre_tokenizer", None, "pre_tokenizer"),
+        (f"{PARTS}/1/add_prefix_space", True, "ends in"),
+        (f"{PARTS}/1/use_regex", True, "splits twice"),
+        (f"{PARTS}/0/type", "Digits", "Digits"),
+        (f"{PARTS}/0/behavior", "Removed", "Removed"),
+        (f"{PARTS}/0/pattern/Regex", "(", "bad pattern"),
+        ("model/vocab", {"a": 0}, "lacks 255"),
+        ("model/vocab", {"語": 0}, "alphabet"),
+        ("model/merges", [["a", "語"]], "alphabet"),
+        ("model/merges", [["a", "b", "c"]], "not a byte-level"),
+        ("model/merges", ["ab"], "not a byte-level"),
+        ("", {"version": "1.0"}, "lacks 'model'"),
+        ("", [1, 2], "not a byte-level"),
     ],
 )
-def test_foreign_files_are_refused(tmp_path, edit, message):
+def test_foreign_files_are_refused(tmp_path, edited, place, value, message):
     """A tokenizer that loads, and gives other ids than its own library."""
     TOKENIZERS["gpt2"].save(tmp_path)
     path = tmp_path / "tokenizer.json"
-    document = edit(json.loads(path.read_text("utf-8")))
-    path.write_text(json.dumps(document), "utf-8")
+    path.write_text(edited(path, place, value), "utf-8")
     before = path.read_bytes()
     with pytest.raises(ValueError, match=message) as error:
         BPETokenizer.load(tmp_path)
