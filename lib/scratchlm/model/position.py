@@ -7,9 +7,9 @@ how many positions it can tell apart.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import log
 from sys import maxsize
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -198,7 +198,6 @@ class Angles(nn.Module):
         return torch.outer(positions.float(), self.frequencies)
 
 
-@dataclass(frozen=True)
 class Rotation:
     """The turn of each position; call it on queries and on keys.
 
@@ -206,17 +205,44 @@ class Rotation:
 
     Axis ``i`` of the first half is paired with axis ``i`` of the second,
     as in the checkpoints that people publish.
+
+    Args:
+        angles: of each position and pair, in radians.
+        length: what every vector is multiplied by.
     """
 
-    cos: Float[Tensor, "T pairs"]
-    sin: Float[Tensor, "T pairs"]
+    def __init__(
+        self, angles: Float[Tensor, "T pairs"], *, length: float = 1.0
+    ):
+        cos, sin = angles.cos() * length, angles.sin() * length
+        # Both halves at once: (a, b) becomes (a, b) cos + (b, a) (-sin, sin).
+        self.cos = torch.cat((cos, cos), -1)
+        self.sin = torch.cat((-sin, sin), -1)
 
     def __call__(self, x: Float[Tensor, "*B T H"]) -> Float[Tensor, "*B T H"]:
         """Return ``x`` with each pair of axes turned."""
-        a, b = x.chunk(2, -1)
         cos, sin = self.cos.to(x.dtype), self.sin.to(x.dtype)
-        turned = (a * cos).addcmul(b, sin, value=-1), (b * cos).addcmul(a, sin)
-        return torch.cat(turned, -1)
+        return _Turn.apply(x, cos, sin)  # type: ignore[no-untyped-call]
+
+
+class _Turn(torch.autograd.Function):
+    """The backward of a turn is the turn back; no copy of x is kept."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        swapped = torch.cat(x.chunk(2, -1)[::-1], -1)
+        return (x * cos).addcmul_(swapped, sin)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[1:])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        cos, sin = ctx.saved_tensors
+        return _Turn.apply(grad, cos, -sin), None, None  # type: ignore[no-untyped-call]
 
 
 class Rotary(nn.Module):
@@ -255,8 +281,7 @@ class Rotary(nn.Module):
 
     def forward(self, positions: Int[Tensor, " T"]) -> Turn:
         """Return the turn for these positions, once for all layers."""
-        angles = self.angles(positions)
-        return Rotation(angles.cos() * self.length, angles.sin() * self.length)
+        return Rotation(self.angles(positions), length=self.length)
 
 
 class NoRotation(nn.Module):
