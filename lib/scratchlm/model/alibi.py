@@ -14,9 +14,8 @@ class ALiBi(ScoredAttention):
     Chapter: book/model/embeddings.md.
 
     Head n of N takes ``2 ** (-8 n / N)`` for each position between query
-    and key, with n from 1. The paper's rule for an N that is no power of
-    two needs two series; one geometric series serves here for every N, and
-    equals the paper's where N is a power of two.
+    and key, with n from 1. That is the paper's rule for every N. Its
+    released code departs from it where N is no power of two.
 
     Args:
         n_heads: number of query heads N.
@@ -44,4 +43,5 @@ class ALiBi(ScoredAttention):
         head = torch.arange(1, self.n_heads + 1, device=scores.device)
         slopes = torch.exp2(-8.0 / self.n_heads * head)[:, None, None]
         back = distances(n_tokens, n_keys, scores.device)
-        return scores - (slopes * back).to(scores.dtype)
+        # Not rounded to bfloat16, which cannot tell 1000 steps from 1001.
+        return scores - slopes * back
