@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+import jaxtyping
 import pytest
 import torch
 
@@ -149,3 +150,11 @@ def _draw(config, n_tokens, n_rows=2):
     generator = torch.Generator().manual_seed(n_tokens)
     shape = (n_rows, n_tokens)
     return torch.randint(config.vocab_size, shape, generator=generator)
+
+
+@pytest.fixture
+def unchecked():
+    """Check no shapes for a while: torch.compile cannot see through it."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
