@@ -17,7 +17,8 @@ from scratchlm.text.lsh import (
     match_probability,
 )
 from scratchlm.text.minhash import NOTHING, sign
-from scratchlm.text.shingles import Shingles, mix
+from scratchlm.text.mixing import spread
+from scratchlm.text.shingles import Shingles
 
 KEYS = st.integers(1, 4).flatmap(
     lambda width: st.lists(
@@ -98,7 +99,7 @@ def test_the_s_curve_is_what_pairs_do(bands, rows):
         )
         both = np.concatenate([sets[:, :size], sets[:, -size:]], 1)
         ends = np.arange(0, both.size + 1, size)
-        signed = sign(Shingles(mix(both.ravel()), ends), bands * rows)
+        signed = sign(Shingles(spread(both.ravel()), ends), bands * rows)
         keys = band_keys(signed, bands, rows)
         met = (keys[0::2] == keys[1::2]).any(1).mean()
         true = common / (2 * size - common)

@@ -16,7 +16,8 @@ from scratchlm.text.minhash import (
     signatures,
     text_blocks,
 )
-from scratchlm.text.shingles import Shingles, mix
+from scratchlm.text.mixing import spread
+from scratchlm.text.shingles import Shingles
 
 SETS = st.lists(st.lists(st.integers(0, 30), max_size=12), max_size=6)
 
@@ -24,7 +25,7 @@ SETS = st.lists(st.lists(st.integers(0, 30), max_size=12), max_size=6)
 def shingles_of(sets):
     flat = np.array([x for one in sets for x in one], np.uint64)
     ends = np.cumsum([0, *map(len, sets)])
-    return Shingles(mix(flat), ends.astype(np.int64))
+    return Shingles(spread(flat), ends.astype(np.int64))
 
 
 def sign_naively(sets, n_hashes, seed=0):

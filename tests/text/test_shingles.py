@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchlm.text.corpora import python_docs
-from scratchlm.text.shingles import mix, shingle, unit_hashes
+from scratchlm.text.shingles import shingle, unit_hashes
 
 TEXTS = st.text(
     st.sampled_from("abcABC dé_.,'\n\t0123ÉßÄ\u0301\u2019\u4e2d🙂\ud800\x85"),
@@ -125,16 +125,6 @@ def test_a_text_shorter_than_a_shingle(size, text, count):
     found = shingle([text, neighbour], size)
     assert np.diff(found.offsets).tolist() == [count, 2]
     assert shingle(["a b"], 5).hashes != shingle(["a b c"], 5).hashes
-
-
-def test_mix_is_a_bijection_that_spreads_single_bits():
-    """A finaliser with a slip in a shift keeps bits where they are."""
-    ones = np.uint64(1) << np.arange(64, dtype=np.uint64)
-    flips = mix(ones) ^ mix(np.zeros(1, np.uint64))
-    counts = np.bitwise_count(flips)
-    assert counts.min() > 12
-    assert counts.max() < 52
-    assert len(np.unique(mix(np.arange(100_000, dtype=np.uint64)))) == 100_000
 
 
 def test_bad_input_is_named():

@@ -6,6 +6,7 @@ Chapter: book/text/unigram.md.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from scratchlm.text.arguments import not_one_string
 from scratchlm.text.bpe_training import count_pieces
 
 
@@ -19,8 +20,7 @@ def counted(
     Raises:
         ValueError: ``texts`` is one string or holds nothing.
     """
-    if isinstance(texts, str):
-        raise ValueError("texts is one string; give a list of texts, [text]")
+    not_one_string(texts)
     counts = count_pieces(texts, pattern, workers=workers)
     if not counts:
         raise ValueError("there is no text to train on: every text is empty")

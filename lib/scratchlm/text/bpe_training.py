@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from scratchlm.text.arguments import not_one_string
 from scratchlm.text.bpe_merge import Pair
 from scratchlm.text.parallel import batches, n_workers, ordered_map
 from scratchlm.text.pretokenize import Pattern, find_pattern
@@ -76,8 +77,7 @@ def _room_for_merges(
             f"{len(special_tokens)} special tokens are "
             f"{256 + len(special_tokens)}; give at least as many"
         )
-    if isinstance(texts, str):
-        raise ValueError("texts is one string; give a list of texts, [text]")
+    not_one_string(texts)
     return n_merges
 
 

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from scratchlm.text.arguments import not_one_string
 from scratchlm.text.c4_rules import C4
 from scratchlm.text.gopher_rules import GOPHER
 from scratchlm.text.pages import PAGE_TO_TEXT
@@ -137,8 +138,7 @@ def clean(
     Raises:
         ValueError: ``texts`` is one string, or two steps share a name.
     """
-    if isinstance(texts, str):
-        raise ValueError("texts is one string; give a list of texts, [text]")
+    not_one_string(texts)
     names = [step.name for step in steps]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice or "input" in names:

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from pydoc_data import topics
 
+from scratchlm.text.arguments import not_one_string
 from scratchlm.text.byte_streams import STDIN
 from scratchlm.text.document_files import (
     READABLE,
@@ -174,6 +175,5 @@ def write_texts(
         ValueError: a text that the format cannot hold, or a path that
             cannot be written; nothing at ``path`` has changed.
     """
-    if isinstance(texts, str):
-        raise ValueError("texts is one string; give a list of texts, [text]")
+    not_one_string(texts)
     return write_documents(texts, Path(path), column)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, UInt64
 
+from scratchlm.text.arguments import not_one_string
 from scratchlm.text.minhash import text_blocks
 from scratchlm.text.parallel import batches
-from scratchlm.text.shingles import not_one_string, shingle, unit_hashes
+from scratchlm.text.shingles import shingle, unit_hashes
 
 _FILTER = 22  # bits of a table that turns away most n-grams unsearched
 
@@ -57,7 +58,7 @@ class Decontaminator:
     def __init__(
         self, items: Iterable[str], size: int = 13, shortest: int = 8
     ):
-        not_one_string(items)
+        not_one_string(items, "items")
         if not 1 <= shortest <= size:
             raise ValueError(
                 f"shortest is {shortest} and size {size}; give 1 or more, "

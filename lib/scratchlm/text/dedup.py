@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Int64, UInt32, UInt64
 from tqdm import tqdm
 
+from scratchlm.text.arguments import not_one_string, one_of
 from scratchlm.text.clusters import UnionFind
 from scratchlm.text.exact import exact_keys
 from scratchlm.text.lsh import (
@@ -26,13 +27,7 @@ from scratchlm.text.lsh import (
 )
 from scratchlm.text.minhash import distinct, jaccard, sign, text_blocks
 from scratchlm.text.parallel import batches, n_workers, ordered_map
-from scratchlm.text.shingles import (
-    Shingles,
-    Unit,
-    not_one_string,
-    one_of,
-    shingle,
-)
+from scratchlm.text.shingles import Shingles, Unit, shingle
 
 Keep: TypeAlias = Literal["first", "longest"]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt64
 
-from scratchlm.text.shingles import not_one_string
+from scratchlm.text.arguments import not_one_string
 
 _LOWER = bytes(range(256)).lower()
 _SPACE = bytes(code for code in range(128) if chr(code).isspace())

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int64, UInt32, UInt64
 
 from scratchlm.text.clusters import UnionFind
 from scratchlm.text.minhash import NOTHING
-from scratchlm.text.shingles import mix
+from scratchlm.text.mixing import spread
 
 NO_BUCKET = 0  # the key of a document that meets no other
 Keys: TypeAlias = UInt64[np.ndarray, "n_docs n_keys"]
@@ -59,10 +59,10 @@ def band_keys(
         )
     values = signed.reshape(len(signed), bands, rows)
     keys: Keys = np.broadcast_to(
-        mix(np.arange(1, bands + 1, dtype=np.uint64)), (len(signed), bands)
+        spread(np.arange(1, bands + 1, dtype=np.uint64)), (len(signed), bands)
     )
     for row in range(rows):
-        keys = mix(keys ^ values[:, :, row])
+        keys = spread(keys ^ values[:, :, row])
     keys = np.maximum(keys, NO_BUCKET + 1)
     keys[(signed == NOTHING).all(1)] = NO_BUCKET
     return keys

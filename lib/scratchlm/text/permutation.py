@@ -3,12 +3,12 @@
 import numpy as np
 from jaxtyping import Int, Int64, UInt64
 
+from scratchlm.text.mixing import spread
+
 ROUNDS = 8  # guessed: twice the four that Luby and Rackoff's proof asks for
 
-# Odd constants of the generator SplitMix64 (Steele, Lea and Flood 2014).
+# An odd constant of the generator SplitMix64 (Steele, Lea and Flood 2014).
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
-_MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
-_SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
 
 
 def shuffled(
@@ -52,10 +52,7 @@ def mix(x: UInt64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
     Source: Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number
     Generators".
     """
-    x = x + _GAMMA  # wraps around, as it should
-    x = (x ^ (x >> _SHIFTS[0])) * _MIX[0]
-    x = (x ^ (x >> _SHIFTS[1])) * _MIX[1]
-    return np.asarray(x ^ (x >> _SHIFTS[2]))
+    return spread(x + _GAMMA)  # wraps around, as it should
 
 
 def _feistel(

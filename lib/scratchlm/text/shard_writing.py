@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
+from scratchlm.text.arguments import not_one_string
 from scratchlm.text.durable import (
     PARTIAL,
     PartialFile,
@@ -78,8 +79,7 @@ def write_shards(  # noqa: PLR0913
             is missing, truncated or altered; another process writes into the
             folder. Nothing that was finished is lost.
     """
-    if isinstance(texts, str):
-        raise ValueError("texts is one string; give a list of texts, [text]")
+    not_one_string(texts)
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; give a folder to write into")

@@ -7,7 +7,7 @@ alone, on no process, platform or neighbour in the batch.
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias, get_args
@@ -15,6 +15,9 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 import regex
 from jaxtyping import Bool, Int64, UInt8, UInt64
+
+from scratchlm.text.arguments import one_of
+from scratchlm.text.mixing import spread
 
 Unit: TypeAlias = Literal["words", "characters"]
 Hashes: TypeAlias = UInt64[np.ndarray, "_"]
@@ -96,50 +99,6 @@ def unit_hashes(
     return _spelling(joined, starts, ends, offsets)
 
 
-def mix(
-    values: UInt64[np.ndarray, "*shape"],
-) -> UInt64[np.ndarray, "*shape"]:
-    """Spread 64-bit words, so that every bit depends on every bit.
-
-    Chapter: book/text/deduplication.md.
-
-    Source: Stafford's thirteenth variant of the finaliser of MurmurHash3,
-    as in Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number
-    Generators", section 3.
-    """
-    values = values ^ (values >> np.uint64(30))
-    values *= np.uint64(0xBF58476D1CE4E5B9)
-    values ^= values >> np.uint64(27)
-    values *= np.uint64(0x94D049BB133111EB)
-    values ^= values >> np.uint64(31)
-    return values
-
-
-def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Refuse a word that is not among those allowed.
-
-    Chapter: book/text/deduplication.md.
-
-    Raises:
-        ValueError: it is not.
-    """
-    if value not in allowed:
-        names = " or ".join(map(repr, allowed))
-        raise ValueError(f"{name} is {value!r}; give {names}")
-
-
-def not_one_string(texts: Iterable[str]) -> None:
-    """Refuse a string where texts are due: it would be read by letters.
-
-    Chapter: book/text/deduplication.md.
-
-    Raises:
-        ValueError: ``texts`` is a string.
-    """
-    if isinstance(texts, str):
-        raise ValueError("texts is one string; give a list of texts, [text]")
-
-
 def _plain(text: str) -> bytes:
     """Lower case; outside ASCII only letters, marks and digits remain."""
     if text.isascii():
@@ -213,7 +172,7 @@ def _spelling(
     codes = np.frombuffer("".join(texts).encode("utf-32-le"), "<u4")
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     return (
-        mix(codes.astype(np.uint64) + _LENGTH),
+        spread(codes.astype(np.uint64) + _LENGTH),
         np.append(0, np.cumsum(lengths)).astype(np.int64),
     )
 
@@ -234,7 +193,7 @@ def _windows(units: Hashes, offsets: Offsets, size: int) -> Shingles:
     for step in range(1, size):
         hashes *= _NEXT
         hashes += units[step : n_windows + step]
-    hashes = mix(hashes[inside[:n_windows]])
+    hashes = spread(hashes[inside[:n_windows]])
     counts = np.where(counts > 0, counts - size + 1, 0)
     return Shingles(hashes, np.append(0, np.cumsum(counts)).astype(np.int64))
 
