@@ -3,7 +3,6 @@
 Chapter: book/model/block.md.
 """
 
-from math import prod
 from typing import Any
 
 import torch
@@ -70,7 +69,7 @@ class RMSNorm(nn.Module):
 def rms_norm(
     x: Float[Tensor, "*B"], weight: Float[Tensor, "*D"], eps: float
 ) -> Float[Tensor, "*B"]:
-    """Apply :class:`RMSNorm` as a function, with its backward by hand.
+    """Apply :class:`RMSNorm` as a function.
 
     Chapter: book/model/block.md.
 
@@ -79,37 +78,54 @@ def rms_norm(
         weight: what the normed vector is multiplied by.
         eps: added to the mean square.
     """
+    # PyTorch has a fused kernel on a GPU, its compiler fuses the composite,
+    # and without a backward its one call beats ours on a single token.
+    # Left to do better in is training on a CPU, uncompiled: 2 to 4 times
+    # as fast as the composite (measured, 4096 tokens of D 64 to 1024).
+    by_hand = x.is_cpu and torch.is_grad_enabled()
+    if torch.compiler.is_compiling() or not by_hand:
+        weight = weight.to(x.dtype)
+        return F.rms_norm(x, weight.shape, weight, eps)
     return _RMSNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]
 
 
 class _RMSNorm(torch.autograd.Function):
-    """PyTorch keeps four tensors of x's size for the composite; this, one.
+    """Forward and backward in few passes over memory.
 
-    With r = 1 / sqrt(mean(x^2) + eps), n = r x and h = g w the gradient of
-    x is r (h - n mean(h n)), and that of the weight is the sum of g n.
+    With r = 1 / sqrt(mean(x^2) + eps) and h = g w the gradient of x is
+    r (h - x r^2 mean(h x)), and that of the weight is the sum of g x r.
+    Both need the product g x, and matrix products read it without storing
+    more. Kept for backward is x alone; the composite keeps it twice.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        axes = tuple(range(-weight.ndim, 0))
-        wide = x.float() if x.dtype in _HALF else x
-        norm = torch.linalg.vector_norm(wide, dim=axes, keepdim=True)
-        inverse = (norm.square() / prod(weight.shape) + eps).rsqrt()
+        rows, scale = _rows(x, weight), _wide(weight).flatten()
+        norm = torch.linalg.vector_norm(rows, dim=-1, keepdim=True)
+        inverse = (norm.square() / weight.numel() + eps).rsqrt()
         ctx.save_for_backward(x, weight, inverse)
-        return (wide * inverse).mul_(weight).to(x.dtype)
+        return (rows * inverse).mul_(scale).to(x.dtype).view(x.shape)
 
     # `inverse` is kept as a number, so a second derivative would be wrong.
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         x, weight, inverse = ctx.saved_tensors
-        axes = tuple(range(-weight.ndim, 0))
-        normed = x * inverse
-        weight_grad = (grad * normed).sum(tuple(range(x.ndim - weight.ndim)))
-        inner = grad * weight
-        along = (inner * normed).mean(axes, keepdim=True)
-        x_grad = inner.addcmul(normed, along, value=-1).mul_(inverse)
-        return x_grad.to(x.dtype), weight_grad.to(weight.dtype), None
+        rows, scale = _rows(x, weight), _wide(weight).flatten()
+        grad_rows = _rows(grad, weight)
+        product = grad_rows * rows
+        weight_grad = (inverse.mT @ product).to(weight.dtype)
+        along = (product @ scale).unsqueeze(-1)
+        along *= inverse.square() / -weight.numel()
+        x_grad = torch.mul(grad_rows, scale, out=product)
+        x_grad = x_grad.addcmul_(rows, along).mul_(inverse).to(x.dtype)
+        return x_grad.view(x.shape), weight_grad.view(weight.shape), None
 
 
-_HALF = (torch.bfloat16, torch.float16)
+def _rows(x: Tensor, weight: Tensor) -> Tensor:
+    return _wide(x).reshape(-1, weight.numel())
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Half precision keeps 8 or 11 bits, too few for squares and sums."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
