@@ -9,7 +9,6 @@ from scratchlm.text.messy_pages import (
     GOOD,
     KINDS,
     SITES,
-    Dice,
     mangle,
     messy_pages,
 )
@@ -52,15 +51,6 @@ def test_mangling_is_what_a_browser_does():
     assert mangle("it’s “é”") == "itâ€™s â€œÃ©â€\x9d"
     for text in ("é’”日🙂", "plain"):
         assert len(mangle(text)) == len(text.encode())
-
-
-def test_draws_stay_in_range():
-    """An index one beyond the end, once in a million pages."""
-    dice = Dice(0)
-    assert {dice.below(3) for _ in range(200)} == {0, 1, 2}
-    assert {dice.pick("ab") for _ in range(50)} == {"a", "b"}
-    assert sorted(dice.some("abc", 5)) == ["a", "b", "c"]
-    assert len(set(dice.some(range(10), 4))) == 4
 
 
 def test_bad_input_is_named():

@@ -1,10 +1,8 @@
 """Facts that hold together."""
 
-import random
-
 import pytest
 
-from scratchlm.text.tinyworld_setting import Size, World, shuffled
+from scratchlm.text.tinyworld_setting import Size, World
 
 
 def only(entity, link):
@@ -44,13 +42,3 @@ def test_north_and_east_agree_with_a_map():
         if "east" in town.links:
             assert i % 3 < 2
             assert only(town, "east") is towns[i + 1]
-
-
-def test_shuffling_keeps_all():
-    """An item lost at an end, and an order that is the given one."""
-
-    class Last(random.Random):
-        def random(self):
-            return 1 - 2**-53
-
-    assert shuffled(Last(), [1, 2, 3]) == [3, 2, 1]

@@ -4,12 +4,12 @@ Chapter: book/text/cleaning.md. Each says what it is, so that a cleaner can
 be graded. All of the text is invented, addresses and numbers included.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
 from random import Random
-from typing import TypeVar
 
+from scratchlm.text.dice import Dice
 from scratchlm.text.messy_prose import (
     FOREIGN,
     MONTHS,
@@ -19,8 +19,6 @@ from scratchlm.text.messy_prose import (
     TEASERS,
     TOPICS,
 )
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,33 +40,6 @@ class MessyPage:
     body: str
 
 
-class Dice:
-    """Draws that are the same on every version of Python.
-
-    Chapter: book/text/cleaning.md. Of ``random`` only the sequence of
-    ``random()`` is promised to stay.
-
-    Args:
-        seed: equal seeds give equal draws.
-    """
-
-    def __init__(self, seed: int):
-        self._random = Random(seed).random
-
-    def below(self, n: int) -> int:
-        """An integer from 0 to n - 1."""
-        return int(self._random() * n)
-
-    def pick(self, items: Sequence[Item]) -> Item:
-        """One of the items."""
-        return items[self.below(len(items))]
-
-    def some(self, items: Sequence[Item], n: int) -> list[Item]:
-        """n different items, in any order; all of them if there are fewer."""
-        left = list(items)
-        return [left.pop(self.below(len(left))) for _ in range(n) if left]
-
-
 def messy_pages(n: int, seed: int = 0) -> Iterator[MessyPage]:
     """Make pages of four sites and of every kind.
 
@@ -83,7 +54,7 @@ def messy_pages(n: int, seed: int = 0) -> Iterator[MessyPage]:
     """
     if n < 0:
         raise ValueError(f"n is {n}; give 0 or more pages")
-    dice = Dice(seed)
+    dice = Dice(Random(seed))
     return (_page(dice) for _ in range(n))
 
 

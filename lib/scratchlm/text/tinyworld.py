@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Collection, Iterator
 
+from scratchlm.text.dice import Dice
 from scratchlm.text.tinyworld_config import KINDS, WorldConfig
 from scratchlm.text.tinyworld_entropy import (
     EntropyRate,
@@ -19,7 +20,7 @@ from scratchlm.text.tinyworld_entropy import (
 from scratchlm.text.tinyworld_narrator import Document, Narrator
 from scratchlm.text.tinyworld_reading import Verdict
 from scratchlm.text.tinyworld_setting import World
-from scratchlm.text.tinyworld_telling import Dice, Path
+from scratchlm.text.tinyworld_telling import Path
 
 __all__ = ["Document", "EntropyRate", "TinyWorld", "Verdict", "WorldConfig"]
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from scratchlm.text.dice import Dice
 from scratchlm.text.tinyworld_config import WorldConfig
 from scratchlm.text.tinyworld_facts import FACT_LINES, ask_fact, tell_facts
 from scratchlm.text.tinyworld_grammar import Options, read_script
@@ -25,7 +26,7 @@ from scratchlm.text.tinyworld_sums import (
     ask_sum,
     tell_sum,
 )
-from scratchlm.text.tinyworld_telling import Dice, Teller, Writer
+from scratchlm.text.tinyworld_telling import Teller, Writer
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ of them does, so lists differ by grammar (``trait`` has its article) and by
 whom they speak of.
 """
 
+from collections.abc import Callable
+
 DAYS = (
     "one morning|one afternoon|one day|on Monday|on Tuesday|on Wednesday|"
     "on Thursday|on Friday|on Saturday|on Sunday|early one morning|"
@@ -51,17 +53,18 @@ HIDDEN = (
 )
 
 
-def _with_article(phrases: str) -> str:
-    return "|".join(
-        f"an {phrase}" if phrase[0] in "aeiou" else f"a {phrase}"
-        for phrase in phrases.split("|")
-    )
+def with_article(noun: str) -> str:
+    """A noun behind its article. Chapter: book/text/corpora.md."""
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
-def _capital(phrases: str) -> str:
-    return "|".join(
-        phrase[0].upper() + phrase[1:] for phrase in phrases.split("|")
-    )
+def capital(phrase: str) -> str:
+    """A phrase that begins a sentence. Chapter: book/text/corpora.md."""
+    return phrase[0].upper() + phrase[1:]
+
+
+def _each(change: Callable[[str], str], phrases: str) -> str:
+    return "|".join(map(change, phrases.split("|")))
 
 
 TRAITS = (
@@ -78,16 +81,16 @@ BEASTS = (
 )
 
 WORDS = {
-    "day": _capital(DAYS),
+    "day": _each(capital, DAYS),
     "day_low": DAYS,
     "spot": SPOTS,
-    "spot_cap": _capital(SPOTS),
+    "spot_cap": _each(capital, SPOTS),
     "look": LOOKS + "|favourite|best",
-    "a_look": _with_article(LOOKS),
+    "a_look": _each(with_article, LOOKS),
     "colour": COLOURS,
-    "trait": _with_article(TRAITS),
-    "a_beast": _with_article(BEASTS),
-    "a_beast_cap": _capital(_with_article(BEASTS)),
+    "trait": _each(with_article, TRAITS),
+    "a_beast": _each(with_article, BEASTS),
+    "a_beast_cap": _each(capital, _each(with_article, BEASTS)),
     "went": "went|walked|ran|hurried|skipped|wandered|set off|strolled|"
     "made {A.his} way|trotted|raced|marched|tiptoed|rushed|cycled|dashed",
     "walked": "went|walked|ran|hurried|skipped|wandered|trotted|strolled|"

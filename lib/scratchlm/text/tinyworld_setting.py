@@ -4,18 +4,17 @@ The world's seed decides who lives where, what is sold where and all else
 that a model can only learn by heart.
 """
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from random import Random
 
 from scratchlm.text import tinyworld_words as words
+from scratchlm.text.dice import Dice
 from scratchlm.text.tinyworld_grammar import Entity, Options
-from scratchlm.text.tinyworld_phrases import HIDDEN
+from scratchlm.text.tinyworld_phrases import HIDDEN, capital, with_article
 from scratchlm.text.tinyworld_telling import Case
 
 NOOKS = tuple(HIDDEN.split("|"))
-Item = TypeVar("Item")
 Fact = tuple[str, Entity, Entity]  # relation, subject, value
 
 TOWNS_A_ROW = 3
@@ -82,20 +81,20 @@ class World:
     """
 
     def __init__(self, seed: int, size: Size):
-        rng = random.Random(seed)
+        dice = Dice(Random(seed))
         made = {
-            "person": _people(rng, size.n_people),
-            "town": _named("town", rng, words.TOWNS, size.n_towns),
-            "thing": _things(rng, size.n_things),
-            "place": _places(rng, size.n_places),
-            "shop": _named("shop", rng, words.SHOPS, size.n_shops),
-            "animal": _animals(rng, size.n_animals),
-            "food": _named("food", rng, words.FOODS, size.n_foods),
-            "bed": _named("bed", rng, words.BEDS, len(words.BEDS)),
-            "work": _named("work", rng, words.WORK, len(words.WORK)),
-            "nook": _named("nook", rng, NOOKS, size.n_nooks),
+            "person": _people(dice, size.n_people),
+            "town": _named("town", dice, words.TOWNS, size.n_towns),
+            "thing": _things(dice, size.n_things),
+            "place": _places(dice, size.n_places),
+            "shop": _named("shop", dice, words.SHOPS, size.n_shops),
+            "animal": _animals(dice, size.n_animals),
+            "food": _named("food", dice, words.FOODS, size.n_foods),
+            "bed": _named("bed", dice, words.BEDS, len(words.BEDS)),
+            "work": _named("work", dice, words.WORK, len(words.WORK)),
+            "nook": _named("nook", dice, NOOKS, size.n_nooks),
             "landmark": _named(
-                "landmark", rng, words.LANDMARKS, len(words.LANDMARKS)
+                "landmark", dice, words.LANDMARKS, len(words.LANDMARKS)
             ),
         }
         self.kinds = {kind: Options(values) for kind, values in made.items()}
@@ -103,8 +102,8 @@ class World:
         self.told: dict[Entity, list[tuple[Fact, Case]]] = {
             entity: [] for values in made.values() for entity in values
         }
-        self._settle(rng, made)
-        self._stock(rng, made)
+        self._settle(dice, made)
+        self._stock(dice, made)
         self.asked = self._askable()
         for values in made.values():
             _set_others(values)
@@ -117,9 +116,7 @@ class World:
             ((link, subject, value), (line, {role: value}))
         )
 
-    def _settle(
-        self, rng: random.Random, made: Mapping[str, list[Entity]]
-    ) -> None:
+    def _settle(self, dice: Dice, made: Mapping[str, list[Entity]]) -> None:
         """Draw what is true of people, towns and animals."""
         people, towns, foods = made["person"], made["town"], made["food"]
         for person in people:
@@ -128,17 +125,17 @@ class World:
                 ("food", "food", "F"),
                 ("work", "work", "W"),
             ):
-                value = draw(rng, made[kind])
+                value = dice.pick(made[kind])
                 self._fact(person, link, f"person.{link}", role, value)
         for i, person in enumerate(people):
             left = list(towns)
             if i % 2 and len(towns) > 1:  # siblings live in two towns
                 left.remove(people[i - 1].links["home"].values[0])
-            person.links["home"] = Options([draw(rng, left)])
+            person.links["home"] = Options([dice.pick(left)])
         for one, other in zip(people[::2], people[1::2], strict=False):
             self._fact(one, "sibling", "person.sibling", "B", other)
             self._fact(other, "sibling", "person.sibling", "B", one)
-        _befriend(rng, people)
+        _befriend(dice, people)
         for i, town in enumerate(towns):
             town.links["sight"] = Options([made["landmark"][i]])
             if i >= TOWNS_A_ROW:
@@ -146,28 +143,26 @@ class World:
                 self._fact(town, "north", "town.north", "G", north)
             if (i + 1) % TOWNS_A_ROW and i + 1 < len(towns):
                 self._fact(town, "east", "town.east", "G", towns[i + 1])
-            self._fact(town, "crop", "town.crop", "F", draw(rng, foods))
+            self._fact(town, "crop", "town.crop", "F", dice.pick(foods))
         for animal in made["animal"]:
-            food = draw(rng, foods)
+            food = dice.pick(foods)
             animal.links["food"] = Options([food])
             animal.links["wrong"] = Options(
                 [other for other in foods if other is not food]
             )
-            bed = draw(rng, made["bed"])
+            bed = dice.pick(made["bed"])
             self._fact(animal, "bed", "animal.bed", "D", bed)
 
-    def _stock(
-        self, rng: random.Random, made: Mapping[str, list[Entity]]
-    ) -> None:
+    def _stock(self, dice: Dice, made: Mapping[str, list[Entity]]) -> None:
         """Open the shops, and spread the things over them."""
         shops = made["shop"]
         for shop in shops:
-            town = draw(rng, made["town"])
+            town = dice.pick(made["town"])
             shop.links["home"] = Options([town])
             self.told[town].append(
                 (("home", shop, town), ("town.shop", {"Z": shop}))
             )
-        for i, thing in enumerate(shuffled(rng, made["thing"])):
+        for i, thing in enumerate(dice.shuffled(made["thing"])):
             shop = shops[i % len(shops)]
             thing.links["shop"] = Options([shop])
             self.told[shop].append(
@@ -202,21 +197,7 @@ QUESTIONS = {
 }
 
 
-def shuffled(rng: random.Random, items: Sequence[Item]) -> list[Item]:
-    """The items in a random order that no version of Python changes.
-
-    Chapter: book/text/corpora.md.
-    """
-    left = list(items)
-    return [left.pop(int(rng.random() * n)) for n in range(len(left), 0, -1)]
-
-
-def draw(rng: random.Random, items: Sequence[Item]) -> Item:
-    """One of the items. Chapter: book/text/corpora.md."""
-    return items[int(rng.random() * len(items))]
-
-
-def _befriend(rng: random.Random, people: Sequence[Entity]) -> None:
+def _befriend(dice: Dice, people: Sequence[Entity]) -> None:
     """Choose whom a person's stories tell of.
 
     The three groups share nobody, so that friend, helper and neighbour of
@@ -226,7 +207,7 @@ def _befriend(rng: random.Random, people: Sequence[Entity]) -> None:
     for person in people:
         sibling = person.links.get("sibling")
         family = {person, *(sibling.values if sibling else ())}
-        others = shuffled(rng, [p for p in people if p not in family])
+        others = dice.shuffled([p for p in people if p not in family])
         n = min(FRIENDS, len(others) // 3)
         person.links["friends"] = Options(others[:n])
         person.links["helpers"] = Options(others[n : 2 * n])
@@ -244,57 +225,49 @@ def _set_others(values: Sequence[Entity]) -> None:
             value.links["second half"] = Options(others[half:])
 
 
-def _capital(name: str) -> str:
-    return name[0].upper() + name[1:]
-
-
-def _a(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
-
-
 def _named(
-    kind: str, rng: random.Random, names: Sequence[str], n: int
+    kind: str, dice: Dice, names: Sequence[str], n: int
 ) -> list[Entity]:
-    chosen = shuffled(rng, names)[:n]
-    return [Entity(kind, name=name, Name=_capital(name)) for name in chosen]
+    chosen = dice.shuffled(names)[:n]
+    return [Entity(kind, name=name, Name=capital(name)) for name in chosen]
 
 
-def _people(rng: random.Random, n: int) -> list[Entity]:
+def _people(dice: Dice, n: int) -> list[Entity]:
     everyone = [(name, words.SHE) for name in words.GIRLS]
     everyone += [(name, words.HE) for name in words.BOYS]
     return [
         Entity("person", name=name, **pronouns)
-        for name, pronouns in shuffled(rng, everyone)[:n]
+        for name, pronouns in dice.shuffled(everyone)[:n]
     ]
 
 
-def _things(rng: random.Random, n: int) -> list[Entity]:
+def _things(dice: Dice, n: int) -> list[Entity]:
     return [
         Entity("thing", **_noun(name, f"{name}s"))
-        for name in shuffled(rng, words.THINGS)[:n]
+        for name in dice.shuffled(words.THINGS)[:n]
     ]
 
 
-def _animals(rng: random.Random, n: int) -> list[Entity]:
+def _animals(dice: Dice, n: int) -> list[Entity]:
     return [
         Entity("animal", **_noun(*pair.split()))
-        for pair in shuffled(rng, words.ANIMALS)[:n]
+        for pair in dice.shuffled(words.ANIMALS)[:n]
     ]
 
 
 def _noun(name: str, plural: str) -> dict[str, str]:
     return {
         "name": name,
-        "a": _a(name),
-        "A": _capital(_a(name)),
+        "a": with_article(name),
+        "A": capital(with_article(name)),
         "plural": plural,
-        "Plural": _capital(plural),
+        "Plural": capital(plural),
     }
 
 
-def _places(rng: random.Random, n: int) -> list[Entity]:
-    return [_place(*row) for row in shuffled(rng, words.PLACES)[:n]]
+def _places(dice: Dice, n: int) -> list[Entity]:
+    return [_place(*row) for row in dice.shuffled(words.PLACES)[:n]]
 
 
 def _place(name: str, at: str) -> Entity:
-    return Entity("place", name=name, at=at, At=_capital(at))
+    return Entity("place", name=name, at=at, At=capital(at))

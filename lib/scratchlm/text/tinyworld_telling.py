@@ -5,12 +5,11 @@ Here ``tell`` draws and writes; in ``tinyworld_reading`` it reads the same
 choices back from a text. Neither knows any story.
 """
 
-import random
-from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Mapping, Sequence
 from math import log
 from typing import no_type_check
 
+from scratchlm.text.dice import Dice
 from scratchlm.text.tinyworld_grammar import Entity, Line, Linked, Options
 
 Filler = Entity | Options | Linked
@@ -64,28 +63,6 @@ class Teller:
     def note(self, relation: str, subject: Entity, value: Entity) -> None:
         """Remember that a relation now holds."""
         self.state.setdefault(relation, {})[subject] = value
-
-
-class Dice:
-    """Chance, from a generator that is the same everywhere.
-
-    Chapter: book/text/corpora.md.
-
-    ``random()`` alone is used: of all that the generator offers, it alone is
-    documented to give the same numbers in every version of Python.
-
-    Args:
-        rng: the generator.
-    """
-
-    def __init__(self, rng: random.Random):
-        uniform = rng.random
-        self.below: Callable[[int], int] = lambda n: int(uniform() * n)
-
-    def weighted(self, weights: Sequence[int]) -> int:
-        """A position, as likely as its weight."""
-        drawn = self.below(sum(weights))
-        return sum(total <= drawn for total in accumulate(weights))
 
 
 class Path(Dice):
