@@ -1,7 +1,11 @@
 """Small models of every variant, and a cache that grows."""
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
+from multiprocessing import get_context
+from os import getpid
+from pathlib import Path
 
 import jaxtyping
 import pytest
@@ -158,3 +162,25 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(scope="session")
+def interpreted():
+    """Call it with a function of a test file, and arguments: the function
+    runs in a process in which Triton interprets its kernels."""
+    pytest.importorskip("triton")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        ProcessPoolExecutor(
+            1,
+            get_context("spawn"),
+            jaxtyping.install_import_hook,
+            ("scratchlm", "beartype.beartype"),
+        ) as pool,
+    ):
+        # The process is born at its first task, and Triton looks once.
+        patch.setenv("TRITON_INTERPRET", "1")
+        patch.syspath_prepend(Path(__file__).parents[2])
+        pool.submit(getpid).result()
+        patch.undo()
+        yield lambda check, *args: pool.submit(check, *args).result()
