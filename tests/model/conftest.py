@@ -19,7 +19,9 @@ from scratchlm.model.attention import (
 )
 from scratchlm.model.block import OutputNorm, PostNorm, SandwichNorm
 from scratchlm.model.core_attention import DotProduct, Softcapped
+from scratchlm.model.experts import MixtureOfExperts
 from scratchlm.model.feedforward import MLP, SwiGLU
+from scratchlm.model.latent_attention import LatentAttention
 from scratchlm.model.masks import Window
 from scratchlm.model.norm import LayerNorm
 from scratchlm.model.position import (
@@ -73,6 +75,15 @@ VARIANTS = {
         SMALL, attention=partial(Attention, qk_norm=norm_all_heads)
     ),
     "MLP and SwiGLU in turn": replace(SMALL, feedforward=(MLP, SwiGLU)),
+    "experts": replace(
+        SMALL, feedforward=partial(MixtureOfExperts, n_experts=4, top_k=2)
+    ),
+    "latents": replace(
+        SMALL,
+        n_kv_heads=4,
+        d_rotary=4,
+        attention=partial(LatentAttention, d_latent=12, d_rotary=4),
+    ),
     "tied": replace(SMALL, tied=True),
 }
 

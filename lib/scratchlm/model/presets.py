@@ -16,7 +16,9 @@ from scratchlm.model.attention import (
     norm_each_head,
 )
 from scratchlm.model.block import OutputNorm, SandwichNorm
+from scratchlm.model.context_extension import Llama3Scaling
 from scratchlm.model.core_attention import DotProduct, Softcapped
+from scratchlm.model.experts import MixtureOfExperts
 from scratchlm.model.feedforward import MLP, GatedMLP, gelu_tanh
 from scratchlm.model.masks import Window
 from scratchlm.model.norm import LayerNorm, RMSNorm
@@ -120,6 +122,39 @@ def llama3(size: str = "8B") -> TransformerConfig:
     return replace(sizes, rotary=_LLAMA_ROTARY, norm=_NORM)
 
 
+def llama3_1(size: str = "8B") -> TransformerConfig:
+    """Return the configuration of Llama 3.1: Llama 3 for long texts.
+
+    Chapter: book/model/transformer.md.
+
+    Args:
+        size: ``"8B"``, ``"70B"`` or ``"405B"``.
+
+    Raises:
+        ValueError: there is no such size.
+
+    Source: model cards meta-llama/Llama-3.1-8B, -70B and -405B.
+    """
+    return _lengthened(llama3(size), 8.0)
+
+
+def llama3_2(size: str = "1B") -> TransformerConfig:
+    """Return the configuration of the small Llama 3.2 for texts.
+
+    Chapter: book/model/transformer.md.
+
+    Args:
+        size: ``"1B"`` or ``"3B"``.
+
+    Raises:
+        ValueError: there is no such size.
+
+    Source: model cards meta-llama/Llama-3.2-1B and -3B.
+    """
+    base = replace(sized(published.LLAMA3_2, size), norm=_NORM)
+    return _lengthened(base, 32.0)
+
+
 def mistral(size: str = "7B") -> TransformerConfig:
     """Return the configuration of Mistral 7B, version 0.1.
 
@@ -136,6 +171,26 @@ def mistral(size: str = "7B") -> TransformerConfig:
     """
     core = partial(DotProduct, mask=Window(4096))
     return replace(sized(published.MISTRAL, size), core=core, norm=_NORM)
+
+
+def mixtral(size: str = "8x7B") -> TransformerConfig:
+    """Return the configuration of Mixtral. Chapter: book/model/transformer.md.
+
+    Args:
+        size: ``"8x7B"``.
+
+    Raises:
+        ValueError: there is no such size.
+
+    Source: Jiang et al. 2024, "Mixtral of Experts", table 1; theta is the
+    model card's.
+    """
+    return replace(
+        sized(published.MIXTRAL, size),
+        rotary=_QWEN_ROTARY,
+        feedforward=partial(MixtureOfExperts, n_experts=8, top_k=2),
+        norm=_NORM,
+    )
 
 
 def qwen2(size: str = "0.5B") -> TransformerConfig:
@@ -167,6 +222,24 @@ def qwen3(size: str = "0.6B") -> TransformerConfig:
     Source: Qwen Team 2025, "Qwen3 Technical Report", sec. 2.
     """
     return _qwen3(sized(published.QWEN3, size))
+
+
+def qwen3_moe(size: str = "30B-A3B") -> TransformerConfig:
+    """Return the configuration of Qwen3 with experts.
+
+    Chapter: book/model/transformer.md.
+
+    Args:
+        size: ``"30B-A3B"`` or ``"235B-A22B"``.
+
+    Raises:
+        ValueError: there is no such size.
+
+    Source: Qwen Team 2025, "Qwen3 Technical Report", table 2.
+    """
+    experts = partial(MixtureOfExperts, n_experts=128, top_k=8)
+    config = _qwen3(sized(published.QWEN3_MOE, size))
+    return replace(config, feedforward=experts)
 
 
 def olmo2(size: str = "7B") -> TransformerConfig:
@@ -213,6 +286,12 @@ def gemma2(size: str = "2B") -> TransformerConfig:
         block=SandwichNorm,
         head=partial(SoftcappedHead, cap=30.0),
     )
+
+
+def _lengthened(config: TransformerConfig, factor: float) -> TransformerConfig:
+    scale = partial(Llama3Scaling, low_factor=1.0, high_factor=4.0)
+    rotary = partial(_LLAMA_ROTARY, scaling=scale(factor, original=8192))
+    return replace(config, max_tokens=131_072, rotary=rotary)
 
 
 def _qwen3(config: TransformerConfig) -> TransformerConfig:
