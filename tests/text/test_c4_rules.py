@@ -109,6 +109,8 @@ def test_listed_words_are_whole_words_without_case():
     assert word_list_rule(["darn"], at_most=1)("darn") == "darn"
     with pytest.raises(ValueError, match="no words"):
         word_list_rule([" "])
+    with pytest.raises(ValueError, match=r"words is one string.*\[word\]"):
+        word_list_rule("darn")
 
 
 def test_a_long_line_costs_its_length():

@@ -92,6 +92,8 @@ def test_bad_input_is_named_before_any_work():
         clean([], [SHORT, LOWER, SHORT])
     with pytest.raises(ValueError, match=r"input.*rename"):
         clean([], [Rule(name="input", measure=len)])
+    with pytest.raises(ValueError, match="examples is -1; give 0"):
+        Funnel(examples=-1)
 
 
 def test_no_steps_keep_everything():

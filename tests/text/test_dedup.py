@@ -149,6 +149,7 @@ def test_a_progress_bar_counts_documents(capsys):
         ({"bands": 0}, "bands is 0"),
         ({"rows": 0}, "rows is 0"),
         ({"shingle": -1}, "shingle is -1"),
+        ({"seed": -1}, "seed is -1; give 0 or more"),
         ({"threshold": 0.0}, "threshold is 0.0"),
         ({"threshold": 1.5}, "threshold is 1.5"),
     ],

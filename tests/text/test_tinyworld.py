@@ -219,7 +219,9 @@ def test_kinds_can_be_asked_for():
     ("call", "message"),
     [
         (lambda: TinyWorld(-1), "seed is -1"),
-        (lambda: next(WORLD.documents(-2)), "seed is -2"),
+        (lambda: WORLD.documents(-2), "seed is -2"),
+        (lambda: WORLD.documents(0, -1), "n is -1; give 0 or more"),
+        (lambda: WORLD.texts(10, seed=-2), "seed is -2"),
         (lambda: WORLD.sample(random.Random(), ["poem"]), "poem.*story"),
         (lambda: WORLD.sample(random.Random(), []), r"kinds is \[\]"),
         (lambda: WORLD.answer("Once upon a time"), "ungrammatical"),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from scratchlm.text.arguments import not_one_string
 from scratchlm.text.steps import Edit, Rejection, Rule, Step
 
 # Straight and curved closing quotation marks both end a sentence.
@@ -119,8 +120,9 @@ def word_list_rule(words: Iterable[str], *, at_most: int = 0) -> Rule:
         at_most: how many occurrences a page may have.
 
     Raises:
-        ValueError: the list is empty.
+        ValueError: the list is empty, or one string.
     """
+    not_one_string(words, "words")
     listed = sorted({word.lower() for word in words if word.strip()})
     if not listed:
         raise ValueError("the list has no words; leave the rule out instead")

@@ -73,13 +73,28 @@ class Funnel:
 
     Args:
         examples: rejects to keep for each step, the last ones it made.
+        names: of the input and the steps, once a pipeline has begun.
+        documents: how many came to the end of each.
+        n_bytes: how many bytes those had there.
+        rejects: the examples, by the name of the step.
+
+    Raises:
+        ValueError: ``examples`` is negative.
     """
 
     examples: int = 3
-    names: tuple[str, ...] = ()
-    documents: list[int] = field(default_factory=list)
-    n_bytes: list[int] = field(default_factory=list)
-    rejects: dict[str, deque[Outcome]] = field(default_factory=dict)
+    names: tuple[str, ...] = field(default=(), init=False)
+    documents: list[int] = field(default_factory=list, init=False)
+    n_bytes: list[int] = field(default_factory=list, init=False)
+    rejects: dict[str, deque[Outcome]] = field(
+        default_factory=dict, init=False
+    )
+
+    def __post_init__(self) -> None:
+        if self.examples < 0:
+            raise ValueError(
+                f"examples is {self.examples}; give 0 to keep no rejects"
+            )
 
     def begin(self, names: Sequence[str]) -> None:
         """Take up the names of the steps; ``clean`` calls it.

@@ -70,11 +70,15 @@ class DedupConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("shingle", "bands", "rows"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; give 1 or more"
-                )
+        for name, least in (
+            ("shingle", 1),
+            ("bands", 1),
+            ("rows", 1),
+            ("seed", 0),
+        ):
+            value = getattr(self, name)
+            if value < least:
+                raise ValueError(f"{name} is {value}; give {least} or more")
         if not 0 < self.threshold <= 1:
             raise ValueError(
                 f"threshold is {self.threshold}; a similarity lies above 0 "

@@ -68,6 +68,9 @@ class LanguageStep:
         min_letters: a text with fewer is too short to tell, and rejected.
         identifier: from a text to a guess.
         name: what the funnel calls it.
+
+    Raises:
+        ValueError: there are no codes, or the confidence is out of range.
     """
 
     codes: tuple[str, ...] = ("en",)

@@ -59,7 +59,10 @@ def luhn(digits: str) -> bool:
     Source: Luhn 1960, US patent 2,950,048, "Computer for verifying numbers".
     """
     if not (digits.isascii() and digits.isdigit()):
-        raise ValueError(f"{digits!r} is not made of decimal digits alone")
+        raise ValueError(
+            f"{digits!r} is not made of decimal digits alone; take out spaces "
+            "and hyphens, and give one digit or more"
+        )
     total = 0
     for place, digit in enumerate(reversed(digits)):
         doubled = int(digit) << (place % 2)
@@ -112,8 +115,8 @@ _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _PHONE = re.compile(
     r"""(?<![\w.+(/-])(?:
       \+\d{1,3}(?:[ .-]?\(\d{1,4}\))?(?:[ .-]?\d{2,12}){1,6}  # abroad
-    | (?:1[ .-])?\([2-9]\d\d\)[ ]?[2-9]\d\d[ .-]\d{4}         # 4155550132
-    | (?:1[ .-])?[2-9]\d\d([.-])[2-9]\d\d\1\d{4}
+    | (?:1[ .-])?\([2-9]\d\d\)[ ]?[2-9]\d\d[ .-]\d{4}         # (415) 555-0132
+    | (?:1[ .-])?[2-9]\d\d([.-])[2-9]\d\d\1\d{4}              # 415-555-0132
     | \(0\d{1,5}\)[ ]?\d[\d -]{3,9}\d                         # at home
     )(?![\w-]|\.\d)""",
     re.X | re.A,

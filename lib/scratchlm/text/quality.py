@@ -23,6 +23,9 @@ class HashedNgrams:
         n_features: places of the vector.
         orders: lengths of the n-grams in words.
 
+    Raises:
+        ValueError: there are no places, or n-grams of no words.
+
     Source: Weinberger et al. 2009, "Feature Hashing for Large Scale
     Multitask Learning".
     """

@@ -61,6 +61,9 @@ class Rule:
         measure: from a text to the number.
         low: the smallest number allowed.
         high: the largest number allowed.
+
+    Raises:
+        ValueError: no number lies between them.
     """
 
     name: str

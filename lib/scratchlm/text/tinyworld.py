@@ -9,7 +9,9 @@ and the entropy that no model's loss can fall below.
 import math
 import random
 from collections.abc import Collection, Iterator
+from itertools import repeat
 
+from scratchlm.text.corpora import take_bytes
 from scratchlm.text.dice import Dice
 from scratchlm.text.tinyworld_config import KINDS, WorldConfig
 from scratchlm.text.tinyworld_entropy import (
@@ -49,12 +51,15 @@ class TinyWorld:
         Args:
             seed: decides which; the same everywhere.
             n: how many; None for a stream without end.
+
+        Raises:
+            ValueError: for a negative number.
         """
+        if n is not None and n < 0:
+            raise ValueError(f"n is {n}; give 0 or more, or None for a stream")
         rng = random.Random(_seed(seed))
-        made = 0
-        while n is None or made < n:
-            yield self.sample(rng)
-            made += 1
+        times = repeat(rng) if n is None else repeat(rng, n)
+        return map(self.sample, times)
 
     def texts(self, max_bytes: int, seed: int) -> Iterator[str]:
         """Texts of documents, as ``documents`` draws them.
@@ -62,13 +67,12 @@ class TinyWorld:
         Args:
             max_bytes: stop before the texts would exceed it.
             seed: decides which.
+
+        Raises:
+            ValueError: for a negative seed.
         """
-        size = 0
-        for document in self.documents(seed):
-            size += len(document.text)  # ASCII: a byte a character
-            if size > max_bytes:
-                return
-            yield document.text
+        texts = (document.text for document in self.documents(seed))
+        return take_bytes(texts, max_bytes)
 
     def sample(
         self, rng: random.Random, kinds: Collection[str] | None = None
@@ -216,6 +220,10 @@ class TinyWorld:
             n: how many documents to draw; None lists all, for the exact
                 value, in a world that is small enough.
             seed: decides which are drawn.
+
+        Raises:
+            ValueError: ``n`` is below 2, the seed is negative, or there are
+                too many documents to list.
         """
         if n is None:
             return exact_rate(
