@@ -93,19 +93,27 @@ def test_a_failing_cell_is_shown_and_not_cached(tiny_book):
     assert "\x1b" not in message
 
 
-def test_a_warning_in_a_page_is_a_failure(tiny_book):
-    """Sphinx would stop at it only after the whole book has run."""
-    cell = """\
+@pytest.mark.parametrize(
+    "warn",
+    [
+        'import sys; print("careful", file=sys.stderr)',
+        'import warnings; warnings.warn("careful")',
+        'import os; os.write(2, b"[W1121 csrc/a.cpp:7] careful\\n");',
+    ],
+    ids=["print", "warning", "C++"],
+)
+def test_a_warning_in_a_page_is_a_failure(tiny_book, warn):
+    """Sphinx would stop at it only after the whole book has run. PyTorch
+    warns from Python, and from C++ past Python's own stderr."""
+    cell = f"""\
         # Two
 
-        ```{code-cell} python
-        import sys
-
-        print("careful", file=sys.stderr)
+        ```{{code-cell}} python
+        {warn}
         ```
         """
     tiny_book.chapter("text/two", cell)
-    with pytest.raises(ChapterError, match=r"(?s)stderr.*careful"):
+    with pytest.raises(ChapterError, match=r"(?s)stderr.*careful.*Mend"):
         run(tiny_book)
     allowed = cell.replace(
         "python\n", "python\n        :tags: [remove-stderr]\n"
@@ -142,6 +150,13 @@ def test_a_cell_that_hangs_or_dies_is_named(tiny_book):
         "# Two\n\n```{code-cell} python\nimport os; os._exit(3)\n```\n",
     )
     with pytest.raises(ChapterError, match=r"(?s)os._exit\(3\).*died"):
+        run(tiny_book)
+    tiny_book.chapter(
+        "text/two",
+        "# Two\n\n```{code-cell} python\n"
+        "import ctypes; ctypes.string_at(0)\n```\n",
+    )
+    with pytest.raises(ChapterError, match=r"(?s)died.*Fatal Python error"):
         run(tiny_book)
 
 

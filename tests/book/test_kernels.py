@@ -115,10 +115,22 @@ def test_the_font_list_is_made_before_the_first_kernel(tmp_path):
     about that where the reader would see it."""
     with kernels.fresh_home(tmp_path) as env:
         assert list(Path(env["MPLCONFIGDIR"]).glob("fontlist*.json"))
-        assert os.environ.items() - env.items() <= {
-            (name, os.environ.get(name))
-            for name in (*kernels.FOREIGN, "MPLCONFIGDIR", "JAX_PLATFORMS")
-        }
+
+
+def test_a_kernel_keeps_the_rest_of_the_environment(tmp_path, monkeypatch):
+    """Without PATH or SCRATCHLM_DATA, cells miss programs and data."""
+    for name in (*kernels.FOREIGN, "PATH", "SCRATCHLM_DATA"):
+        monkeypatch.setenv(name, f"my {name}")
+    env = kernels.environment(tmp_path)
+    assert env["PATH"] == "my PATH"
+    assert env["SCRATCHLM_DATA"] == "my SCRATCHLM_DATA"
+    assert not set(env) & set(kernels.FOREIGN)
+
+
+def test_progress_bars_load_without_a_warning(tmp_path):
+    """Whatever imports transformers wrote to stderr that a widget is
+    missing, and no page with it could be built."""
+    assert run("import tqdm.auto", tmp_path, tmp_path) == ""
 
 
 def test_a_cell_that_waits_ends_with_the_build(waiting_book, witness):

@@ -250,5 +250,9 @@ def _refuse_stderr(page: Page, notebook: Any) -> None:
             continue
         for output in cell.outputs:
             if output.get("name") == "stderr":
-                reason = f"It wrote to stderr:\n\n{output.text.strip()}"
+                reason = (
+                    f"It wrote to stderr:\n\n{output.text.strip()}\n\n"
+                    "Mend what it warns of, or give a cell whose warning "
+                    "says nothing to the reader the tag remove-stderr."
+                )
                 raise ChapterError(_report(page, notebook, index, reason))

@@ -17,9 +17,16 @@ from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
 
 from scratchlm.book.leash import LEASH, leashed, lifeline
 
+# Its output past Python goes another way; see scratchlm.book.descriptors.
+OPTIONS = (
+    "--IPKernelApp.capture_fd_output=False",
+    "--ext=scratchlm.book.descriptors",
+)
+LAST_WORDS = 8_000  # characters of a kernel that died; a stack is in them
 # What a user may have set for other work, and what would show on the pages.
 FOREIGN = ("MATPLOTLIBRC", "MPLBACKEND", "PYTHONSTARTUP")
 
@@ -34,7 +41,7 @@ class _Specs(KernelSpecManager):
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         arguments = get_kernel_dict()
         python = [*LEASH, sys.executable]
-        arguments["argv"] = python + arguments["argv"][1:]
+        arguments["argv"] = [*python, *arguments["argv"][1:], *OPTIONS]
         return KernelSpec(resource_dir="", **arguments)
 
 
@@ -51,8 +58,7 @@ def environment(home: Path) -> dict[str, str]:
     Chapter: book/setup.md.
 
     Matplotlib and IPython keep settings and caches in the user's home, where
-    a font list that names deleted files once stopped the build. Where there
-    is a GPU, jax writes a warning unless it is told to stay on the CPU.
+    a font list that names deleted files once stopped the build.
 
     Args:
         home: folder for what they keep; made as needed.
@@ -61,7 +67,14 @@ def environment(home: Path) -> dict[str, str]:
     return kept | {
         "MPLCONFIGDIR": str(home / "matplotlib"),
         "IPYTHONDIR": str(home / "ipython"),
+        # The book needs no network: a page that asks for a model fails.
+        "HF_HUB_OFFLINE": "1",
+        # Where there is a GPU, jax would warn that it cannot use it.
         "JAX_PLATFORMS": "cpu",
+        # The stack of a kernel that crashes, for the report of its death.
+        "PYTHONFAULTHANDLER": "1",
+        # What tqdm, and with it transformers, says of a missing widget.
+        "PYTHONWARNINGS": "ignore:IProgress not found",
     }
 
 
@@ -117,7 +130,7 @@ def run_notebook(
     Raises:
         CellExecutionError: a cell raised.
         CellTimeoutError: a cell took too long.
-        DeadKernelError: a cell ended the kernel.
+        DeadKernelError: a cell ended the kernel, whose last words are told.
     """
     client = NotebookClient(
         notebook,
@@ -130,5 +143,16 @@ def run_notebook(
     # In the main thread nbclient takes the signals over, and an interrupt
     # would pass for a kernel that died. Here it ends this block, the block
     # ends the lifeline, that the kernel, and that the thread.
-    with ThreadPoolExecutor(1) as pool, lifeline() as end:
-        pool.submit(client.execute, stdin=end, env=dict(env)).result()
+    with (
+        ThreadPoolExecutor(1) as pool,
+        lifeline() as end,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+    ):
+        streams = {"stdin": end, "stdout": out, "stderr": err}
+        try:
+            pool.submit(client.execute, env=dict(env), **streams).result()
+        except DeadKernelError as error:
+            err.seek(0)
+            words = err.read().decode(errors="replace")[-LAST_WORDS:]
+            raise DeadKernelError(f"{error}\n{words}".strip()) from error
