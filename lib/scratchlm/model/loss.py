@@ -73,7 +73,7 @@ class _Surprise(torch.autograd.Function):
         n_rows = max(1, _SLICE // logits.shape[-1])
         parts = [
             _wide(part).logsumexp(-1, keepdim=True)
-            for part in logits.split(n_rows)
+            for part in torch.split(logits, n_rows)
         ]
         norm = torch.cat(parts)
         # A row that does not count may hold any target: read its first.
@@ -89,9 +89,8 @@ class _Surprise(torch.autograd.Function):
         result = torch.empty_like(logits)
         n_rows = max(1, _SLICE // logits.shape[-1])
         columns = (logits, at, norm, weight, result)
-        for x, t, z, w, out in zip(
-            *(each.split(n_rows) for each in columns), strict=True
-        ):
+        slices = (torch.split(each, n_rows) for each in columns)
+        for x, t, z, w, out in zip(*slices, strict=True):
             p = (x - z).exp_()
             p.scatter_add_(-1, t, p.new_full((), -1.0).expand_as(t))
             out.copy_(p.mul_(w))
