@@ -47,14 +47,17 @@ def test_equals_the_way_of_short_texts(parts):
 @settings(max_examples=300)
 @given(
     st.lists(
-        st.lists(st.sampled_from([*PIECES, "x.\n", "/", "7", " "]), max_size=4)
+        st.lists(
+            st.sampled_from([*PIECES, "x.\n", "/", "7", " ", "\n"]), max_size=4
+        )
         | st.lists(st.text(max_size=5), max_size=2),
         max_size=12,
     )
 )
 def test_texts_encoded_together_do_not_touch(parts):
     """A digit, a line end or a slash that joins the next document; a
-    contraction across two; an empty text that shifts all that follow."""
+    contraction across two; an empty text that shifts all that follow; blank
+    lines at an end that is taken for the middle of a text."""
     texts = ["".join(each) for each in parts]
     together = [ids.tolist() for ids in ENCODER.encode_all(texts)]
     assert together == [slow(text) for text in texts]

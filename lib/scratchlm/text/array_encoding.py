@@ -80,6 +80,7 @@ class BlockEncoder:
     def _together(self, texts: list[str]) -> list[Numbers]:
         """The ids of texts that :func:`_joins` lets stand in one block."""
         parts = [part for text in texts for part in (text, _apart(text))]
+        parts.pop()  # the last text may end in any way, and the data with it
         data = "".join(parts).encode()
         sizes = [len(part.encode()) for part in parts]
         borders = np.cumsum([0, *sizes])
@@ -88,7 +89,7 @@ class BlockEncoder:
         tokens = self.known.spell(pieces)
         before = np.cumsum(np.append(0, self.known.counts.take(pieces)))
         at = before[starts.searchsorted(borders)].tolist()
-        spans = zip(at[:-1:2], at[1::2], strict=True)
+        spans = zip(at[::2], at[1::2], strict=True)
         return [tokens[first:end] for first, end in spans]
 
     def _number(self, data: bytes, starts: Numbers) -> Numbers:
