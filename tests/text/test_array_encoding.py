@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchlm.text import array_encoding
-from scratchlm.text.array_encoding import BlockEncoder, as_words
+from scratchlm.text.array_encoding import BlockEncoder, as_words, groups
 from scratchlm.text.bpe import BPETokenizer
 from scratchlm.text.bpe_encoding import LONG_TEXT, TextSpeller
 from scratchlm.text.corpora import python_docs
@@ -30,6 +30,12 @@ PIECES = [
     "\ud800",
     "0" * 15,
 ]
+
+
+def encode_all(texts, encoder=ENCODER):
+    """Each text's ids, with all texts in as few blocks as can be."""
+    encoded = map(encoder.encode_group, groups(texts))
+    return [ids.tolist() for group in encoded for ids in group]
 
 
 def slow(text, tokenizer=TOKENIZER):
@@ -59,8 +65,7 @@ def test_texts_encoded_together_do_not_touch(parts):
     contraction across two; an empty text that shifts all that follow; blank
     lines at an end that is taken for the middle of a text."""
     texts = ["".join(each) for each in parts]
-    together = [ids.tolist() for ids in ENCODER.encode_all(texts)]
-    assert together == [slow(text) for text in texts]
+    assert encode_all(texts) == [slow(text) for text in texts]
 
 
 @pytest.mark.parametrize("pattern", ["cl100k", "o200k"])
@@ -73,8 +78,7 @@ def test_nor_with_the_later_patterns(pattern, texts):
     """Line ends that join the signs before them, from another text."""
     encoder = BlockEncoder(TOKENIZER.rules, pattern)
     cutter = PATTERNS[pattern]
-    together = [ids.tolist() for ids in encoder.encode_all(texts)]
-    assert together == [
+    assert encode_all(texts, encoder) == [
         [
             ord(token)
             for piece in cutter.pieces(well_formed(text))
@@ -87,8 +91,7 @@ def test_nor_with_the_later_patterns(pattern, texts):
 def test_many_texts_fill_blocks(monkeypatch):
     """A group that grows without end, or a text that is lost between two."""
     monkeypatch.setattr(array_encoding, "BLOCK", 2_000)
-    together = [ids.tolist() for ids in ENCODER.encode_all(DOCS[:30])]
-    assert together == [slow(text) for text in DOCS[:30]]
+    assert encode_all(DOCS[:30]) == [slow(text) for text in DOCS[:30]]
 
 
 def test_equals_on_real_text_from_an_empty_memory_and_a_full_one():
@@ -156,3 +159,22 @@ def test_the_two_ways_agree_where_they_meet():
     text = "\n".join(DOCS)[: LONG_TEXT + 50]
     for size in range(LONG_TEXT - 3, LONG_TEXT + 3):
         assert TOKENIZER.encode_ordinary(text[:size]) == slow(text[:size])
+
+
+def test_short_texts_that_cannot_be_joined_take_the_short_way(monkeypatch):
+    """A block for each line that ends in space, at many times the cost of
+    asking the caches."""
+    lines = [text[i : i + 60] + " \n" for text in DOCS for i in (0, 60, 120)]
+    seen = []
+    encode = BlockEncoder.encode_group
+
+    def watch(self, texts):
+        seen.append(sum(map(len, texts)))
+        return encode(self, texts)
+
+    monkeypatch.setattr(BlockEncoder, "encode_group", watch)
+    texts = [*lines, DOCS[0] * 9, *lines]
+    ids = [array.tolist() for array in TOKENIZER.encode_arrays(texts)]
+    assert ids == [slow(text) for text in texts]
+    assert len(seen) == 1
+    assert seen[0] >= LONG_TEXT

@@ -6,7 +6,7 @@ each piece.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -64,21 +64,10 @@ class BlockEncoder:
             done += len(block)
         return np.concatenate(ids)
 
-    def encode_all(self, texts: Sequence[str]) -> list[Numbers]:
-        """The ids of each text. Short texts are encoded together."""
-        ids: list[Numbers] = []
-        for group in _groups([*map(well_formed, texts)]):
-            alone = len(group) == 1
-            ids += [self.encode(group[0])] if alone else self._together(group)
-        return ids
-
-    def _encode_block(self, text: str) -> Numbers:
-        data = text.encode()
-        pieces = self._number(data, cut(data, self.begins))
-        return self.known.spell(pieces)  # of what is known after that
-
-    def _together(self, texts: list[str]) -> list[Numbers]:
-        """The ids of texts that :func:`_joins` lets stand in one block."""
+    def encode_group(self, texts: Sequence[str]) -> list[Numbers]:
+        """The ids of each of the texts that :func:`groups` put together."""
+        if len(texts) == 1:
+            return [self.encode(texts[0])]
         parts = [part for text in texts for part in (text, _apart(text))]
         parts.pop()  # the last text may end in any way, and the data with it
         data = "".join(parts).encode()
@@ -91,6 +80,11 @@ class BlockEncoder:
         at = before[starts.searchsorted(borders)].tolist()
         spans = zip(at[::2], at[1::2], strict=True)
         return [tokens[first:end] for first, end in spans]
+
+    def _encode_block(self, text: str) -> Numbers:
+        data = text.encode()
+        pieces = self._number(data, cut(data, self.begins))
+        return self.known.spell(pieces)  # of what is known after that
 
     def _number(self, data: bytes, starts: Numbers) -> Numbers:
         """The number of each piece; what is new is merged and kept."""
@@ -222,11 +216,17 @@ def as_words(
     return low, high
 
 
-def _groups(texts: Sequence[str]) -> Iterator[list[str]]:
-    """Runs of texts that can stand in one block, up to its size."""
+def groups(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Runs of texts that can stand in one block, up to its size.
+
+    Chapter: book/text/tokenizer.md.
+
+    Args:
+        texts: in any order; lone surrogates in them become U+FFFD.
+    """
     group: list[str] = []
     size = 0
-    for text in texts:
+    for text in map(well_formed, texts):
         if group and (size + len(text) > BLOCK or not _joins(group[-1], text)):
             yield group
             group, size = [], 0

@@ -9,7 +9,7 @@ answers for it in one step of C, and Python runs only for what is new.
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
-from scratchlm.text.array_encoding import BlockEncoder
+from scratchlm.text.array_encoding import BlockEncoder, groups
 from scratchlm.text.array_merging import token_ids
 from scratchlm.text.bpe_merge import MergeRules
 from scratchlm.text.exact_table import Numbers
@@ -103,10 +103,15 @@ class TextMerger(TextSpeller):
         return super().ids(text)
 
     def all_ids(self, texts: Sequence[str]) -> list[Numbers]:
-        """The ids of each text, through arrays where all are long."""
-        if self._named and sum(map(len, texts)) >= LONG_TEXT:
-            return self._blocks.encode_all(texts)
-        return super().all_ids(texts)
+        """The ids of each text, through arrays where several are long."""
+        if not self._named:
+            return super().all_ids(texts)
+        ids: list[Numbers] = []
+        for group in groups(texts):
+            long = sum(map(len, group)) >= LONG_TEXT
+            encode = self._blocks.encode_group if long else super().all_ids
+            ids += encode(group)
+        return ids
 
     @cached_property
     def _named(self) -> bool:
