@@ -116,8 +116,8 @@ def tiled_attention(  # noqa: PLR0913
     # The query heads of one key head lie beside each other: (B, K, G, T, H).
     grouped = q.reshape(len(q), k.shape[1], -1, *q.shape[2:])
     tiles = _Tiles(q.shape[2], k.shape[2], reach, tile)
-    mixed: Tensor = _Tiled.apply(grouped, k, v, scale, tiles)  # type: ignore[no-untyped-call]
-    return mixed.flatten(1, 2)
+    apply: Any = _Tiled.apply
+    return apply(grouped, k, v, scale, tiles).flatten(1, 2)
 
 
 class _Tiles:
@@ -187,16 +187,16 @@ def _mix(
     lse = q.new_empty(q.shape[:-1], dtype=_wide(q))
     for rows in tiles.queries():
         q_rows = _rows(q, rows) * scale
-        top = lse.new_full(q_rows.shape[:-1], -torch.inf)
+        # Finite: a row that has seen nothing yet would meet -inf - -inf.
+        lowest = torch.finfo(lse.dtype).min
+        top = lse.new_full(q_rows.shape[:-1], lowest)
         total = torch.zeros_like(top)
         mixed = lse.new_zeros(*q_rows.shape[:-1], v.shape[-1])
         for keys in tiles.keys(rows):
             scores = _scores(q_rows, k, rows, keys, tiles)
             higher = torch.maximum(top, scores.amax(-1))
-            # A row that has seen nothing yet: -inf - -inf is not a number.
-            base = higher.clamp(min=torch.finfo(higher.dtype).min)
-            weights = scores.sub_(base[..., None]).exp_()
-            shrink = (top - base).exp_()
+            weights = scores.sub_(higher[..., None]).exp_()
+            shrink = (top - higher).exp_()
             total.mul_(shrink).add_(weights.sum(-1))
             mixed.mul_(shrink[..., None]).add_(weights @ _cut(v, keys))
             top = higher

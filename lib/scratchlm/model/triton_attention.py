@@ -116,8 +116,8 @@ def triton_attention(
             "at a key; append the keys of this call to the cache first"
         )
     scale = q.shape[-1] ** -0.5 if scale is None else scale
-    mixed: Tensor = _TritonAttention.apply(q, k, v, reach, scale)  # type: ignore[no-untyped-call]
-    return mixed
+    apply: Any = _TritonAttention.apply
+    return apply(q, k, v, reach, scale)
 
 
 def _require_types(q: Tensor, k: Tensor, v: Tensor) -> None:

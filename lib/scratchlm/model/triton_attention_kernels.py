@@ -3,8 +3,10 @@
 Chapter: book/model/efficient-attention.md.
 
 A kernel is launched as many programs, each of which knows its number and
+A kernel is launched as many programs, each of which knows its number and
 does the work of one tile of queries, or of keys, for one head. Tensors are
-contiguous; scores are in base 2, so ``factor`` is the scale times log2(e)
+contiguous. Heads are counted in 64 bits, as heads times tokens times width
+may exceed 32. Scores are in base 2: ``factor`` is the scale times log2(e),
 and ``lse`` a log2. Capitals are known when a kernel is compiled.
 """
 
@@ -69,38 +71,26 @@ def visible_scores(  # noqa: PLR0913, PLR0917
 @triton.jit
 @no_type_check
 def mix(  # noqa: PLR0913, PLR0917
-    q_ptr,
-    k_ptr,
-    v_ptr,
-    out_ptr,
-    lse_ptr,
-    factor,
-    n_tokens,
-    n_keys,
-    behind,
-    ahead,
-    GROUP: tl.constexpr,
-    H: tl.constexpr,
-    HV: tl.constexpr,
-    PAD_H: tl.constexpr,
-    PAD_HV: tl.constexpr,
-    TILE_T: tl.constexpr,
-    TILE_S: tl.constexpr,
-):
+    q_ptr, k_ptr, v_ptr, out_ptr, lse_ptr,
+    factor, n_tokens, n_keys, behind, ahead,
+    GROUP: tl.constexpr, H: tl.constexpr, HV: tl.constexpr,
+    PAD_H: tl.constexpr, PAD_HV: tl.constexpr,
+    TILE_T: tl.constexpr, TILE_S: tl.constexpr,
+):  # fmt: skip
     """Mix the values for one tile of queries of one head.
 
     Chapter: book/model/efficient-attention.md.
 
     Source: Dao 2023, "FlashAttention-2", algorithm 1.
     """
-    # Heads times tokens times width may exceed 32 bits.
     head = tl.program_id(1).to(tl.int64)
     k_ptr += head // GROUP * n_keys * H
     v_ptr += head // GROUP * n_keys * HV
     first = tl.program_id(0) * TILE_T
     rows = first + tl.arange(0, TILE_T)
     q = load_rows(q_ptr + head * n_tokens * H, rows, n_tokens, H, PAD_H)
-    top = tl.full((TILE_T,), float("-inf"), tl.float32)
+    # Finite: a row that has seen nothing yet would meet -inf - -inf.
+    top = tl.full((TILE_T,), -1e38, tl.float32)
     total = tl.zeros((TILE_T,), tl.float32)
     mixed = tl.zeros((TILE_T, PAD_HV), tl.float32)
     first += n_keys - n_tokens
@@ -113,10 +103,8 @@ def mix(  # noqa: PLR0913, PLR0917
             q, k, rows, keys, factor, n_tokens, n_keys, behind, ahead
         )
         higher = tl.maximum(top, tl.max(scores, 1))
-        # A row that has seen nothing yet: -inf - -inf is not a number.
-        base = tl.where(higher == float("-inf"), 0.0, higher)
-        weights = tl.exp2(scores - base[:, None])
-        shrink = tl.exp2(top - base)
+        weights = tl.exp2(scores - higher[:, None])
+        shrink = tl.exp2(top - higher)
         total = total * shrink + tl.sum(weights, 1)
         v = load_rows(v_ptr, keys, n_keys, HV, PAD_HV)
         mixed = mixed * shrink[:, None]
@@ -165,27 +153,12 @@ def differentiate_tile(  # noqa: PLR0913, PLR0917
 @triton.jit
 @no_type_check
 def differentiate_queries(  # noqa: PLR0913, PLR0917
-    q_ptr,
-    k_ptr,
-    v_ptr,
-    grad_ptr,
-    lse_ptr,
-    along_ptr,
-    q_grad_ptr,
-    factor,
-    n_tokens,
-    n_keys,
-    behind,
-    ahead,
-    scale,
-    GROUP: tl.constexpr,
-    H: tl.constexpr,
-    HV: tl.constexpr,
-    PAD_H: tl.constexpr,
-    PAD_HV: tl.constexpr,
-    TILE_T: tl.constexpr,
-    TILE_S: tl.constexpr,
-):
+    q_ptr, k_ptr, v_ptr, grad_ptr, lse_ptr, along_ptr, q_grad_ptr,
+    factor, n_tokens, n_keys, behind, ahead, scale,
+    GROUP: tl.constexpr, H: tl.constexpr, HV: tl.constexpr,
+    PAD_H: tl.constexpr, PAD_HV: tl.constexpr,
+    TILE_T: tl.constexpr, TILE_S: tl.constexpr,
+):  # fmt: skip
     """Sum the gradient of one tile of queries over the keys that it saw.
 
     Chapter: book/model/efficient-attention.md.
@@ -220,28 +193,12 @@ def differentiate_queries(  # noqa: PLR0913, PLR0917
 @triton.jit
 @no_type_check
 def differentiate_keys(  # noqa: PLR0913, PLR0917
-    q_ptr,
-    k_ptr,
-    v_ptr,
-    grad_ptr,
-    lse_ptr,
-    along_ptr,
-    k_grad_ptr,
-    v_grad_ptr,
-    factor,
-    n_tokens,
-    n_keys,
-    behind,
-    ahead,
-    scale,
-    GROUP: tl.constexpr,
-    H: tl.constexpr,
-    HV: tl.constexpr,
-    PAD_H: tl.constexpr,
-    PAD_HV: tl.constexpr,
-    TILE_T: tl.constexpr,
-    TILE_S: tl.constexpr,
-):
+    q_ptr, k_ptr, v_ptr, grad_ptr, lse_ptr, along_ptr, k_grad_ptr, v_grad_ptr,
+    factor, n_tokens, n_keys, behind, ahead, scale,
+    GROUP: tl.constexpr, H: tl.constexpr, HV: tl.constexpr,
+    PAD_H: tl.constexpr, PAD_HV: tl.constexpr,
+    TILE_T: tl.constexpr, TILE_S: tl.constexpr,
+):  # fmt: skip
     """Sum the gradients of one tile of keys and values over all readers.
 
     Chapter: book/model/efficient-attention.md.

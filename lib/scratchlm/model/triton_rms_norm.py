@@ -59,8 +59,8 @@ def triton_rms_norm(
     """
     require_runnable(_normalize, x, weight)
     rows = x.reshape(-1, weight.numel())
-    y: Tensor = _TritonRMSNorm.apply(rows, weight.flatten(), eps)  # type: ignore[no-untyped-call]
-    return y.view(x.shape)
+    apply: Any = _TritonRMSNorm.apply
+    return apply(rows, weight.flatten(), eps).view(x.shape)
 
 
 class _TritonRMSNorm(torch.autograd.Function):
