@@ -1,0 +1,276 @@
+"""Load and save models as people publish them on the Hugging Face hub.
+
+Chapter: book/model/transformer.md.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
+
+from scratchlm.interop.hf_architecture import (
+    describe,
+    find_family,
+    read_config,
+)
+from scratchlm.interop.hf_families import Family
+from scratchlm.interop.hf_files import (
+    CONFIG,
+    INDEX,
+    WEIGHTS,
+    Problems,
+    find_folder,
+    listed,
+    read_settings,
+    read_tensors,
+    replacing,
+)
+from scratchlm.interop.hf_tokenizer import read_tokenizer
+from scratchlm.interop.hf_weights import Weights, adopt, publish
+from scratchlm.model.transformer import Transformer, TransformerConfig
+from scratchlm.text.durable import write_whole
+from scratchlm.text.subword import SubwordTokenizer
+
+_EMBEDDING, _HEAD = "embedding.tokens.weight", "head.weight"
+_END = "<|endoftext|>"
+_NUMBERS = {torch.float64, torch.float32, torch.float16, torch.bfloat16}
+
+
+class Loaded(NamedTuple):
+    """What a folder held. Chapter: book/model/transformer.md.
+
+    Args:
+        model: on the CPU, with weights of the types that the file has.
+        tokenizer: None if there is none that this package can read.
+    """
+
+    model: Transformer
+    tokenizer: SubwordTokenizer | None
+
+
+def load(place: str | Path, *, revision: str | None = None) -> Loaded:
+    """Make a model of a published one. Chapter: book/model/transformer.md.
+
+    Weights that need no change are views of the file, so that loading takes
+    no time and memory until they are used. To write into them, in training,
+    changes the memory and never the file.
+
+    Args:
+        place: a folder with ``config.json`` and safetensors, or the name of
+            a repository on the Hugging Face hub.
+        revision: branch, tag or commit of the repository.
+
+    Raises:
+        ValueError: all that is wrong: files, settings, tensors.
+    """
+    folder, problems = find_folder(place, revision=revision), Problems()
+    tensors = read_tensors(folder, "pt", problems)
+    whole = not problems.found
+    model = tokenizer = config = None
+    with problems:
+        settings = read_settings(folder / CONFIG)
+        family = find_family(settings)
+        config = read_config(family, settings, problems)
+    if whole and config is not None:
+        model = _assemble(family, config, tensors, problems)
+    with problems:
+        tokenizer = read_tokenizer(folder)
+    problems.raise_for(f"cannot load a model from {folder}")
+    assert model is not None
+    return Loaded(model, tokenizer)
+
+
+def _assemble(
+    family: Family,
+    config: TransformerConfig,
+    tensors: Weights,
+    problems: Problems,
+) -> Transformer | None:
+    """A model whose weights are the tensors."""
+    if config.n_layers > len(tensors):  # or it would take for ever to say so
+        problems.add(
+            f"{config.n_layers} layers, but {len(tensors)} tensors in all"
+        )
+        return None
+    if not any(name.startswith(family.prefix) for name in tensors):
+        tensors = {family.prefix + name: t for name, t in tensors.items()}
+    with problems:
+        with torch.device("meta"), _Undrawn():
+            model = Transformer(config)
+        state = _own(model)
+        wanted = publish(state, family.rules, torch.float32)
+        _compare(family, wanted, tensors, problems, tied=config.tied)
+        if not problems.found:
+            shapes = {name: weight.shape for name, weight in state.items()}
+            _fill(model, adopt(tensors, family.rules, shapes))
+        return model
+    return None
+
+
+class _Undrawn(TorchFunctionMode):
+    """Draw no weights: the file has them.
+
+    On the meta device it would change nothing either, and PyTorch would
+    import its compiler to do so, for some seconds and megabytes.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        given = kwargs or {}
+        if getattr(func, "__module__", None) == init.__name__:
+            return given["tensor"] if "tensor" in given else args[0]
+        if func in (Tensor.uniform_, Tensor.normal_):
+            return args[0]
+        return func(*args, **given)
+
+
+def _own(model: Transformer) -> dict[str, Tensor]:
+    """The state, in which a tied head is not said twice."""
+    state = dict(model.state_dict())
+    if model.config.tied:
+        del state[_HEAD]
+    return state
+
+
+def _compare(
+    family: Family,
+    wanted: Weights,
+    given: Weights,
+    problems: Problems,
+    *,
+    tied: bool,
+) -> None:
+    obsolete = re.compile(family.obsolete)
+    spare = {name for name in given if obsolete.fullmatch(name)}
+    if tied:
+        spare.add(family.head)
+    missing = set(wanted) - set(given)
+    extra = set(given) - set(wanted) - spare
+    if missing:
+        problems.add(f"missing: {listed(missing)}")
+    if extra:
+        problems.add(f"not part of {family.architecture}: {listed(extra)}")
+    for name in sorted(set(wanted) & set(given)):
+        shape, due = tuple(given[name].shape), tuple(wanted[name].shape)
+        if shape != due:
+            problems.add(f"{name} has the shape {shape}, not {due}")
+        if given[name].dtype not in _NUMBERS:
+            problems.add(
+                f"{name} holds {given[name].dtype}, not floating-point "
+                "numbers of 16 bits or more"
+            )
+
+
+def _fill(model: Transformer, state: dict[str, Tensor]) -> None:
+    if model.config.tied:
+        state = state | {_HEAD: state[_EMBEDDING]}
+    model.load_state_dict(state, assign=True)
+    if model.config.tied:
+        model.head.weight = model.embedding.tokens.weight
+
+
+def save(
+    model: Transformer,
+    tokenizer: SubwordTokenizer | None,
+    folder: str | Path,
+    *,
+    architecture: str | None = None,
+    max_shard_bytes: int = 1 << 32,
+) -> None:
+    """Write a model so that transformers can load it.
+
+    Chapter: book/model/transformer.md.
+
+    The architecture is the first whose settings, read back, describe the
+    same parts. Files of the folder that are not of the model, such as
+    ``generation_config.json``, stay.
+
+    Args:
+        model: any that a published architecture describes.
+        tokenizer: saved beside it; if None, what lies there stays.
+        folder: where; made if it is missing.
+        architecture: the one to write, where several would do.
+        max_shard_bytes: weights go into several files from this size on; a
+            larger tensor gets a file of its own.
+
+    Raises:
+        ValueError: no architecture has these parts, the tokenizer has more
+            tokens than the model, or the folder cannot be written. What was
+            on disk is left as it was.
+    """
+    family, settings = describe(model.config, architecture)
+    _check(model, tokenizer)
+    state = _own(model)
+    dtype = state[_EMBEDDING].dtype
+    tensors = publish(state, family.rules, dtype)
+    end = tokenizer and tokenizer.special_tokens.get(_END)
+    settings |= {
+        "torch_dtype": str(dtype).removeprefix("torch."),
+        # Or transformers takes the family's own, which mean other tokens.
+        "bos_token_id": end,
+        "eos_token_id": end,
+    }
+    text = json.dumps(settings, indent=2)
+    with replacing(Path(folder)) as stage:
+        _write_tensors(tensors, stage, max_shard_bytes)
+        if tokenizer is not None:
+            tokenizer.save(stage)
+        write_whole(stage / CONFIG, text.encode())
+
+
+def _check(model: Transformer, tokenizer: SubwordTokenizer | None) -> None:
+    """Refuse what could be written and not be read back as it is."""
+    config = model.config
+    if tokenizer is not None and tokenizer.vocab_size > config.vocab_size:
+        raise ValueError(
+            f"the tokenizer has {tokenizer.vocab_size} tokens and the model "
+            f"{config.vocab_size}; save it with its own tokenizer"
+        )
+    one, other = model.head.weight, model.embedding.tokens.weight
+    if config.tied and one is not other:
+        raise ValueError(
+            "the config says that head and embedding are tied, and they are "
+            "two tensors; tie them, or replace(config, tied=False)"
+        )
+
+
+def _write_tensors(tensors: Weights, stage: Path, max_bytes: int) -> None:
+    """Write one file, or several and an index."""
+    shards: list[dict[str, Tensor]] = [{}]
+    held = 0
+    for name, tensor in tensors.items():
+        if held and held + tensor.nbytes > max_bytes:
+            shards.append({})
+            held = 0
+        shards[-1][name] = tensor
+        held += tensor.nbytes
+    files = [WEIGHTS]
+    if len(shards) > 1:
+        files = [
+            f"model-{i:05}-of-{len(shards):05}.safetensors"
+            for i in range(1, len(shards) + 1)
+        ]
+        places = {
+            name: file
+            for file, shard in zip(files, shards, strict=True)
+            for name in shard
+        }
+        total = {"total_size": sum(t.nbytes for t in tensors.values())}
+        index = {"metadata": total, "weight_map": places}
+        write_whole(stage / INDEX, json.dumps(index, indent=2).encode())
+    for file, shard in zip(files, shards, strict=True):
+        whole = {name: tensor.contiguous() for name, tensor in shard.items()}
+        # transformers refuses a file that does not name its framework.
+        save_file(whole, stage / file, metadata={"format": "pt"})

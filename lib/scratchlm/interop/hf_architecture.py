@@ -1,0 +1,109 @@
+"""Which published architecture a model has.
+
+Chapter: book/model/transformer.md.
+"""
+
+from typing import Any
+
+from scratchlm.interop.hf_config import Parts
+from scratchlm.interop.hf_families import FAMILIES, Family
+from scratchlm.interop.hf_files import Problems
+from scratchlm.interop.hf_settings import Reader, Settings, differences
+from scratchlm.model.transformer import TransformerConfig
+
+
+def find_family(settings: Settings) -> Family:
+    """Return the family that a ``config.json`` asks for.
+
+    Chapter: book/model/transformer.md.
+
+    Args:
+        settings: all that the file says.
+
+    Raises:
+        ValueError: it is not in the table.
+    """
+    named, kind = settings.get("architectures"), settings.get("model_type")
+    for family in FAMILIES:
+        if [family.architecture] == named:
+            return family
+        if not named and family.model_type == kind:
+            return family
+    raise ValueError(
+        f"the architecture is {named or kind}; those known here are "
+        f"{', '.join(family.architecture for family in FAMILIES)}"
+    )
+
+
+def read_config(
+    family: Family, settings: Settings, problems: Problems
+) -> TransformerConfig | None:
+    """Return the configuration that published settings describe.
+
+    Chapter: book/model/transformer.md.
+
+    Args:
+        family: says how they are to be read.
+        settings: all that ``config.json`` says.
+        problems: takes what is missing, and what this package does not do.
+
+    Returns:
+        None if there were problems.
+    """
+    found = Problems()
+    reader = Reader(settings, found)
+    parts: Parts = {}
+    for aspect in family.aspects:
+        parts |= aspect.read(reader)
+    config = None
+    if not found.found:
+        with found:
+            config = TransformerConfig(**parts)
+    for problem in found.found:
+        problems.add(problem)
+    return config
+
+
+def describe(
+    config: TransformerConfig, architecture: str | None = None
+) -> tuple[Family, dict[str, Any]]:
+    """Return how a model is published: its family, and its settings.
+
+    Chapter: book/model/transformer.md.
+
+    Each family writes the settings that it would, and reads them back; the
+    first that gets the same parts is the one.
+
+    Args:
+        config: of the model.
+        architecture: the only one to try, if given.
+
+    Raises:
+        ValueError: no architecture has these parts, or this one has not;
+            the message says in which the nearest differs.
+    """
+    tried: list[tuple[int, str]] = []
+    for family in FAMILIES:
+        if architecture not in (None, family.architecture):
+            continue
+        settings: dict[str, Any] = {
+            "architectures": [family.architecture],
+            "model_type": family.model_type,
+        }
+        for aspect in family.aspects:
+            settings |= aspect.write(config)
+        again = read_config(family, settings, Problems())
+        if again is None:  # it lacks a part that the settings are about
+            continue
+        unlike = differences(config, again)
+        if not unlike:
+            return family, settings
+        tried.append(
+            (len(unlike), f"{family.architecture} in {', '.join(unlike)}")
+        )
+    nearest = f"; the nearest differs: {min(tried)[1]}" if tried else ""
+    raise ValueError(
+        f"{architecture or 'no published architecture'} does not describe "
+        f"this model{nearest}. Replace the part, or keep the model in a "
+        "file of your own"
+    )

@@ -1,0 +1,274 @@
+"""A folder with a published model, as files.
+
+Chapter: book/model/transformer.md.
+
+Settings lie in ``config.json`` and weights in safetensors: a header of JSON
+that says where each tensor begins, and then numbers. Neither can run code.
+"""
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from safetensors import SafetensorError, safe_open
+
+from scratchlm.text.durable import sync_folder
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+# What a model needs, and nothing that must be unpickled.
+WANTED = ("*.json", "*.safetensors", "merges.txt")
+_REPO = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+
+
+class Problems:
+    """What is wrong with a folder, told at once.
+
+    Chapter: book/model/transformer.md.
+
+    In a ``with`` it remembers a ``ValueError`` and goes on behind the block.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def add(self, problem: str) -> None:
+        """Remember a problem, once."""
+        if problem not in self.found:
+            self.found.append(problem)
+
+    def __enter__(self) -> "Problems":
+        """Begin a block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        """End it; what it raised is remembered if it is a ``ValueError``."""
+        if isinstance(error, ValueError):
+            self.add(str(error))
+        return error is None or isinstance(error, ValueError)
+
+    def raise_for(self, what: str) -> None:
+        """End with all that was found, if anything was.
+
+        Args:
+            what: what cannot be done, in words.
+
+        Raises:
+            ValueError: there are problems; the message has one line for each.
+        """
+        if self.found:
+            raise ValueError("\n  - ".join([f"{what}:", *self.found]))
+
+
+def find_folder(place: str | Path, *, revision: str | None = None) -> Path:
+    """Return the folder of a model, downloaded if it has to be.
+
+    Chapter: book/model/transformer.md.
+
+    Args:
+        place: a folder, or the name of a repository on the Hugging Face
+            hub. Only JSON, safetensors and ``merges.txt`` come from there.
+        revision: branch, tag or commit of the repository.
+
+    Raises:
+        ValueError: it is neither, or the download failed.
+    """
+    if Path(place).is_dir():
+        return Path(place)
+    if isinstance(place, Path) or not _REPO.fullmatch(place):
+        raise ValueError(
+            f"there is no folder {place}; give one that holds {CONFIG} and "
+            f"{WEIGHTS}, or the name of a repository"
+        )
+    try:
+        from huggingface_hub import snapshot_download  # noqa: PLC0415
+    except ImportError:
+        raise ValueError(
+            f"there is no folder {place}, and to download a repository of "
+            "this name takes another package: pip install 'scratchlm[hub]'"
+        ) from None
+    try:
+        folder = snapshot_download(
+            place,
+            revision=revision,
+            allow_patterns=list(WANTED),
+            ignore_patterns=["*/*"],  # copies in other formats
+        )
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"there is no folder {place}, and no repository of this name "
+            f"could be downloaded: {error}"
+        ) from error
+    return Path(folder)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Return what a JSON file says. Chapter: book/model/transformer.md.
+
+    Raises:
+        ValueError: the file is missing, or holds anything but one object.
+    """
+    try:
+        settings = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{path.name} is missing") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path.name} cannot be read: {error}") from error
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path.name} holds no object with named values")
+    return settings
+
+
+def read_tensors(
+    folder: Path, framework: Literal["pt", "np"], problems: Problems
+) -> dict[str, Any]:
+    """Return all tensors by name. Chapter: book/model/transformer.md.
+
+    Under PyTorch each is a view of its file, of which the system reads what
+    is touched; what is written into it stays in memory.
+
+    Args:
+        folder: holds one file, or several and an index.
+        framework: ``"pt"`` for tensors of PyTorch, ``"np"`` for arrays.
+        problems: takes what is wrong with the files.
+    """
+    tensors: dict[str, Any] = {}
+    for file, promised in _weight_files(folder, problems).items():
+        try:
+            with safe_open(folder / file, framework) as source:
+                found = {key: source.get_tensor(key) for key in source.keys()}  # noqa: SIM118 (no mapping)
+        except (OSError, SafetensorError, TypeError) as error:
+            problems.add(f"{file} cannot be read: {error}; fetch it again")
+            continue
+        absent = promised - set(found)
+        if absent:
+            problems.add(f"{file} lacks {listed(absent)}, told by the index")
+        twice = set(found) & set(tensors)
+        if twice:
+            problems.add(f"{file} repeats {listed(twice)}")
+        tensors |= found
+    return tensors
+
+
+def listed(names: set[str]) -> str:
+    """Return names in order, for a message.
+
+    Chapter: book/model/transformer.md.
+    """
+    return ", ".join(sorted(names))
+
+
+def _weight_files(folder: Path, problems: Problems) -> dict[str, set[str]]:
+    """The files to read, each with the names that the index puts there."""
+    if (folder / WEIGHTS).is_file():
+        return {WEIGHTS: set()}
+    if not (folder / INDEX).is_file():
+        problems.add(f"there is no {WEIGHTS} and no {INDEX}")
+        pickled = {path.name for path in folder.glob("*.bin")}
+        if pickled:
+            problems.add(
+                f"{listed(pickled)} could run code when read, and is not: "
+                "convert it to safetensors"
+            )
+        return {}
+    return _indexed(folder, problems)
+
+
+def _indexed(folder: Path, problems: Problems) -> dict[str, set[str]]:
+    files: dict[str, set[str]] = {}
+    with problems:
+        for name, file in _placed(read_settings(folder / INDEX)).items():
+            files.setdefault(file, set()).add(name)
+    strange = {f for f in files if not _is_plain(f)}
+    if strange:
+        problems.add(
+            f"{INDEX} names {listed(strange)}; it may name only safetensors "
+            "files beside it"
+        )
+    absent = {f for f in set(files) - strange if not (folder / f).is_file()}
+    if absent:
+        problems.add(f"{listed(absent)} missing, told by {INDEX}")
+    return {f: files[f] for f in sorted(set(files) - strange - absent)}
+
+
+def _placed(index: Mapping[str, Any]) -> dict[str, str]:
+    places = index.get("weight_map")
+    if not isinstance(places, dict) or not all(
+        isinstance(file, str) for file in places.values()
+    ):
+        raise ValueError(f"{INDEX} has no weight_map from tensors to files")
+    return places
+
+
+def _is_plain(file: str) -> bool:
+    # The second separator: a checkpoint may be opened on another system.
+    return file.endswith(".safetensors") and not set(file) & {"/", "\\", "\0"}
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """Give a place to write files that then take the folder's names.
+
+    Chapter: book/model/transformer.md.
+
+    After an error the folder is what it was. A kill between two of the
+    renames at the end leaves whole files, some of them the old ones. Weights
+    of the model that was there before are removed.
+
+    Args:
+        folder: made if it is missing.
+
+    Raises:
+        ValueError: ``folder`` is a file, or one of the names is a folder's.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; give a folder to save into")
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(dir=folder, prefix=".saving-"))
+    try:
+        yield stage
+        _take_places(stage, folder)
+        made = False
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        if made:
+            folder.rmdir()
+
+
+def _take_places(stage: Path, folder: Path) -> None:
+    names = {path.name for path in stage.iterdir()}
+    taken = {name for name in names if (folder / name).is_dir()}
+    if taken:
+        raise ValueError(
+            f"{listed(taken)} in {folder} would be a file and is a folder; "
+            "save elsewhere"
+        )
+    # What was here before. A broken index names nothing, and none names a
+    # file elsewhere.
+    old = {WEIGHTS, INDEX, *_indexed(folder, Problems())}
+    for name in names:
+        _sync_file(stage / name)
+    for name in sorted(names):
+        (stage / name).replace(folder / name)
+    for name in old - names:
+        (folder / name).unlink(missing_ok=True)
+    sync_folder(folder)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,148 @@
+"""Settings of a published model, read one by one, and parts spelled out.
+
+Chapter: book/model/transformer.md.
+"""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import partial
+from typing import Any
+
+from scratchlm.interop.hf_files import Problems
+from scratchlm.model.transformer import TransformerConfig
+
+Settings = Mapping[str, Any]
+_LAYERED = ("attention", "core", "feedforward")
+
+
+class Reader:
+    """Read settings, and remember what is wrong with each.
+
+    Chapter: book/model/transformer.md.
+
+    A setting that is missing or null is its default. After a problem the
+    reader returns a value that lets the rest be read.
+
+    Args:
+        settings: by name, as ``config.json`` holds them.
+        problems: takes what is missing, misshapen or unknown here.
+    """
+
+    def __init__(self, settings: Settings, problems: Problems):
+        self.settings, self.problems = settings, problems
+
+    def size(self, name: str, default: int | None = None) -> int:
+        """Return a whole number of at least 1; needed if no default."""
+        value = self._given(name, default)
+        if type(value) is int and value >= 1:
+            return value
+        self.problems.add(f"{name} is {value!r}; it must be a count above 0")
+        return 1
+
+    def number(self, name: str, default: float | None = None) -> float:
+        """Return a number above 0; needed if no default."""
+        value = self._given(name, default)
+        if type(value) in (int, float) and 0 < value < float("inf"):
+            return float(value)
+        self.problems.add(f"{name} is {value!r}; it must be a number above 0")
+        return 1.0
+
+    def size_or_none(self, name: str, missing: int | None) -> int | None:
+        """Return a count; None where the file says null."""
+        value = self.settings.get(name, missing)
+        return None if value is None else self.size(name, missing)
+
+    def number_or_none(self, name: str, missing: float | None) -> float | None:
+        """Return a number above 0; None where the file says null."""
+        value = self.settings.get(name, missing)
+        return None if value is None else self.number(name, missing)
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Return whether it is so."""
+        value = self._given(name, default)
+        if type(value) is bool:
+            return value
+        self.problems.add(f"{name} is {value!r}; it must be true or false")
+        return default
+
+    def table(self, name: str) -> dict[str, Any]:
+        """Return settings within a setting; empty if there are none."""
+        value = self._given(name, {})
+        if isinstance(value, dict):
+            return value
+        self.problems.add(f"{name} is {value!r}; it must be an object")
+        return {}
+
+    def only(self, name: str, *allowed: object) -> None:
+        """Refuse all values but some, the first of which is the default."""
+        value = self._given(name, allowed[0])
+        if not any(value == each for each in allowed):
+            self.problems.add(
+                f"{name} is {value!r}, which no part of this package does; "
+                f"it reads {' or '.join(map(repr, allowed))}"
+            )
+
+    def _given(self, name: str, default: object) -> Any:
+        value = self.settings.get(name)
+        return default if value is None else value
+
+
+def settings_of(part: object) -> dict[str, Any]:
+    """Return what a part is made with, its defaults among it.
+
+    Chapter: book/model/transformer.md.
+
+    Args:
+        part: a class or a function, or a ``functools.partial`` of one.
+
+    Returns:
+        Values by name; nothing for an object that is already made.
+    """
+    given = part if isinstance(part, partial) else partial(_none)
+    made = given.func if isinstance(part, partial) else part
+    if not inspect.isclass(made) and not inspect.isfunction(made):
+        return {}
+    bound = inspect.signature(made).bind_partial(*given.args, **given.keywords)
+    bound.apply_defaults()
+    return dict(bound.arguments)
+
+
+def spelled(part: Any) -> tuple[Any, dict[str, Any]]:
+    """Return a part such that equal ones compare equal.
+
+    Chapter: book/model/transformer.md.
+
+    Two partials of one class are different objects, even with the same
+    settings.
+    """
+    made = part.func if isinstance(part, partial) else part
+    named = settings_of(part).items()
+    return made, {name: spelled(value) for name, value in named}
+
+
+def differences(one: TransformerConfig, other: TransformerConfig) -> list[str]:
+    """Return the names of fields in which two models differ.
+
+    Chapter: book/model/transformer.md.
+
+    How weights are drawn is no difference: they are in the file.
+    """
+    names = [f.name for f in fields(one) if f.name not in ("init", "d_rotary")]
+    differing = [n for n in names if _field(one, n) != _field(other, n)]
+    turned = [c.d_rotary or c.d_head for c in (one, other)]
+    return differing + ["d_rotary"] * (turned[0] != turned[1])
+
+
+def _field(config: TransformerConfig, name: str) -> Any:
+    if name not in _LAYERED:
+        return spelled(getattr(config, name))
+    layers = [spelled(config.part(name, i)) for i in range(config.n_layers)]
+    for _, settings in layers:
+        if settings.get("scale") == spelled(None):  # a core's own default
+            settings["scale"] = spelled(config.d_head**-0.5)
+    return layers
+
+
+def _none() -> None:
+    """Stand for a part that is given without settings."""

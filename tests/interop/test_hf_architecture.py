@@ -1,0 +1,93 @@
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from torch import nn
+
+from scratchlm.interop.hf_architecture import (
+    describe,
+    find_family,
+    read_config,
+)
+from scratchlm.interop.hf_files import Problems
+from scratchlm.interop.hf_settings import differences
+from scratchlm.model import presets
+from scratchlm.model.alibi import ALiBi
+from scratchlm.model.experts import MixtureOfExperts
+from scratchlm.model.norm import LayerNorm
+from scratchlm.model.position import NoRotation
+
+PRESETS = {
+    presets.gpt2: "GPT2LMHeadModel",
+    presets.llama2: "LlamaForCausalLM",
+    presets.llama3: "LlamaForCausalLM",
+    presets.mistral: "MistralForCausalLM",
+    presets.qwen2: "Qwen2ForCausalLM",
+    presets.qwen3: "Qwen3ForCausalLM",
+    presets.olmo2: "Olmo2ForCausalLM",
+    presets.gemma2: "Gemma2ForCausalLM",
+    presets.tiny: "LlamaForCausalLM",
+}
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda p: p.__name__)
+def test_presets_are_what_they_are_called(preset):
+    """A preset that no checkpoint of its name fits."""
+    config = preset()
+    family, settings = describe(config)
+    assert family.architecture == PRESETS[preset]
+    again = read_config(family, settings, Problems())
+    assert differences(config, again) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("core", ALiBi),
+        ("norm", LayerNorm),
+        ("rotary", NoRotation),
+        ("head", nn.Linear),
+        (
+            "feedforward",
+            partial(MixtureOfExperts, n_experts=4, top_k=2, d_expert=8),
+        ),
+    ],
+)
+def test_a_model_that_nobody_publishes_is_told_its_part(small, part, value):
+    """A model saved as a Llama that is none, and found out years later."""
+    config = replace(small.config, **{part: value})
+    with pytest.raises(ValueError, match=f"nearest .* in .*{part}"):
+        describe(config)
+
+
+def test_one_architecture_can_be_asked_for(small):
+    """An answer for another than the one that was asked for."""
+    assert describe(small.config, "MistralForCausalLM")
+    with pytest.raises(ValueError, match="GPT2LMHeadModel does not describe"):
+        describe(small.config, "GPT2LMHeadModel")
+    with pytest.raises(ValueError, match="Bert does not describe"):
+        describe(small.config, "Bert")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"architectures": ["LlamaModel"]}, {"model_type": "bert"}],
+)
+def test_unknown_architectures_are_told_with_the_known(settings):
+    """A guess from a model_type that several classes share."""
+    settings = {"architectures": ["X"]} | settings
+    with pytest.raises(ValueError, match=r"known here .* Gemma2ForCausalLM"):
+        find_family(settings)
+
+
+def test_the_type_decides_where_no_class_is_named():
+    """GPT-2's first files name none."""
+    assert find_family({"model_type": "gpt2"}).model_type == "gpt2"
+
+
+def test_problems_leave_no_config():
+    """A config of placeholders."""
+    problems = Problems()
+    family = find_family({"model_type": "llama"})
+    assert read_config(family, {"vocab_size": 3}, problems) is None
+    assert len(problems.found) == 5
