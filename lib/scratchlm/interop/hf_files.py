@@ -149,7 +149,8 @@ def read_tensors(
     for file, promised in _weight_files(folder, problems).items():
         try:
             with safe_open(folder / file, framework) as source:
-                found = {key: source.get_tensor(key) for key in source.keys()}  # noqa: SIM118 (no mapping)
+                names = list(source.keys())
+                found = {name: source.get_tensor(name) for name in names}
         except (OSError, SafetensorError, TypeError) as error:
             problems.add(f"{file} cannot be read: {error}; fetch it again")
             continue

@@ -67,21 +67,14 @@ def windows_by_layer(
 
     def read(reader: Reader) -> Parts:
         size = _window(reader, missing, switched)
-        made = core.read(reader)["core"]
-        n_layers = reader.size("num_hidden_layers")
         given = reader.settings.get("layer_types")
-        layers = kinds(reader) if given is None else given
-        allowed = {_FULL} | ({_SLIDING} if size else set())
-        if (
-            not isinstance(layers, list)
-            or len(layers) != n_layers
-            or any(kind not in allowed for kind in layers)
-        ):
-            reader.problems.add(
-                f"layer_types is {layers}; it must give each of {n_layers} "
-                f"layers one of {', '.join(sorted(allowed))}"
-            )
-            return {"core": made}
+        layers = _checked(
+            reader,
+            kinds(reader) if given is None else given,
+            _FULL,
+            *([_SLIDING] if size else []),
+        )
+        made = core.read(reader)["core"]
         return {"core": tuple(_masked(made, k, size) for k in layers)}
 
     def write(config: TransformerConfig) -> Settings:
@@ -98,6 +91,21 @@ def windows_by_layer(
         }
 
     return Aspect(read, write)
+
+
+def _checked(reader: Reader, layers: Any, *allowed: str) -> list[str]:
+    n_layers = reader.size("num_hidden_layers")
+    if (
+        isinstance(layers, list)
+        and len(layers) == n_layers
+        and all(kind in allowed for kind in layers)
+    ):
+        return layers
+    reader.problems.add(
+        f"layer_types is {layers}; it must give each of {n_layers} layers "
+        f"one of {', '.join(allowed)}"
+    )
+    return [_FULL]
 
 
 def from_layer_on(reader: Reader) -> list[str]:

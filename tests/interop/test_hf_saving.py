@@ -1,0 +1,106 @@
+"""What :func:`scratchlm.interop.hf.save` leaves on the disk."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from scratchlm.interop import hf
+from scratchlm.model.transformer import Transformer
+from scratchlm.text.bpe import BPETokenizer
+
+CLOSE = {"rtol": 0, "atol": 1e-4}
+
+
+def test_a_model_saves_over_its_own_file(edited, tokens):
+    """Weights are views of the file that is replaced: if it were written in
+    place, they would change under the writer's hands."""
+    folder = edited("gpt2")
+    (folder / "generation_config.json").write_text('{"top_k": 7}')
+    model = hf.load(folder).model
+    with torch.no_grad():
+        model.norm.bias += 1
+        expected = model(tokens)
+    hf.save(model, None, folder)
+    assert torch.equal(model(tokens), expected)
+    again = hf.load(folder).model
+    assert torch.equal(again(tokens), expected)
+    kept = (folder / "generation_config.json").read_text()
+    assert kept == '{"top_k": 7}'
+
+
+def test_the_tokenizer_travels_with_its_model(small, tmp_path):
+    """A model that speaks in ids; an end of text that generation misses."""
+    end = "<|endoftext|>"
+    tokenizer = BPETokenizer.train(["a" * 9], 258, special_tokens=[end])
+    wide = Transformer(replace(small.config, vocab_size=300))
+    hf.save(wide, tokenizer, tmp_path)
+    model, again = hf.load(tmp_path)
+    assert again.fingerprint == tokenizer.fingerprint
+    assert model.config.vocab_size == 300
+    settings = json.loads((tmp_path / "config.json").read_text())
+    assert settings["eos_token_id"] == tokenizer.special_tokens[end]
+
+
+def test_a_tokenizer_too_large_for_its_model_is_refused(small, tmp_path):
+    """Ids that the embedding has no row for."""
+    tokenizer = BPETokenizer.train(["ab"], 256)
+    with pytest.raises(ValueError, match="256 tokens and the model 96"):
+        hf.save(small, tokenizer, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_heads_that_came_loose_are_not_saved(publish, tmp_path):
+    """The head's own weights, dropped because the config says tied."""
+    model = hf.load(publish("gpt2")).model
+    model.head.weight = torch.nn.Parameter(model.head.weight.clone())
+    with pytest.raises(ValueError, match="two tensors"):
+        hf.save(model, None, tmp_path / "new")
+
+
+def test_a_failed_save_leaves_what_was_there(edited, small, monkeypatch):
+    """A disk that is full half-way: the old model is gone and the new one
+    has no weights."""
+    folder = edited("llama3")
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+
+    def fail(*args):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(hf, "write_whole", fail)
+    with pytest.raises(OSError, match="no space"):
+        hf.save(small, None, folder, max_shard_bytes=9000)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_a_new_model_leaves_nothing_of_the_old(edited, publish, tokens):
+    """An old single file that readers prefer to the new index, or shards of
+    another model beside the new one's."""
+    folder = edited("llama3")
+    other = hf.load(publish("mistral")).model
+    with torch.no_grad():
+        expected = other(tokens)
+    hf.save(other, None, folder, max_shard_bytes=9000)
+    again = hf.load(folder).model(tokens)
+    torch.testing.assert_close(again, expected, **CLOSE)
+    hf.save(other, None, folder)
+    weights = [p.name for p in folder.iterdir() if "safetensors" in p.name]
+    assert weights == ["model.safetensors"]
+    again = hf.load(folder).model(tokens)
+    torch.testing.assert_close(again, expected, **CLOSE)
+
+
+def test_a_file_names_its_framework(small, tmp_path):
+    """transformers refuses weights without this word."""
+    hf.save(small, None, tmp_path)
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        assert file.metadata() == {"format": "pt"}
+
+
+def test_an_architecture_can_be_asked_for(small, tmp_path):
+    """A model that two architectures describe, published as the wrong one."""
+    hf.save(small, None, tmp_path, architecture="MistralForCausalLM")
+    settings = json.loads((tmp_path / "config.json").read_text())
+    assert settings["architectures"] == ["MistralForCausalLM"]
