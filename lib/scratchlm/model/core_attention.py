@@ -108,8 +108,9 @@ class ScoredAttention(nn.Module):
         scores = self.adjust(q @ k.mT * scale)
         visible = self.mask.visible(q.shape[-2], k.shape[-2], q.device)
         scores = scores.masked_fill(~visible, -torch.inf)
-        # In float32: bfloat16 cannot tell a weight of 0.998 from 1.
-        return scores.float().softmax(-1).to(v.dtype) @ v
+        # In float32 at least: bfloat16 cannot tell a weight of 0.998 from 1.
+        wide = torch.promote_types(scores.dtype, torch.float32)
+        return scores.softmax(-1, dtype=wide).to(v.dtype) @ v
 
 
 class Softcapped(ScoredAttention):
