@@ -104,6 +104,17 @@ def test_equals_the_turn_of_llama_in_transformers():
     torch.testing.assert_close((turn(q), turn(k)), expected)
 
 
+def test_the_backward_of_a_turn_is_the_turn_back():
+    """A gradient that is turned forward once more; or that loses the length
+    by which YaRN multiplies."""
+    x = vectors(0, 2, 3, 5, 8).double().requires_grad_()
+    rotary = Rotary(8, 0, scaling=YaRN(16.0, original=64))
+    turn = rotary(torch.arange(70, 75))
+    turn.cos, turn.sin = turn.cos.double(), turn.sin.double()
+    assert torch.autograd.gradcheck(turn, x)
+    assert torch.autograd.gradgradcheck(turn, x)
+
+
 def test_scaled_lengths_multiply_the_score_twice():
     """A temperature that only the queries got."""
     q, k = vectors(0, 2, 1, 8)

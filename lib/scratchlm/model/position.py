@@ -110,8 +110,9 @@ class SinusoidalPositions(nn.Module):
         embedding drawn with deviation ``1 / sqrt(D)`` then has it too.
         """
         x = self.tokens(tokens)
-        waves = sinusoids(self.angles(positions)).to(x.dtype)
-        return x * x.shape[-1] ** 0.5 + waves
+        angles = self.angles(positions)
+        waves = torch.stack((angles.sin(), angles.cos()), -1).flatten(-2)
+        return x * x.shape[-1] ** 0.5 + waves.to(x.dtype)
 
 
 def rope_frequencies(d_head: int, theta: float) -> Float[Tensor, " pairs"]:
@@ -136,19 +137,6 @@ def rope_frequencies(d_head: int, theta: float) -> Float[Tensor, " pairs"]:
     # parameter, so no checkpoint would bring it back.
     pair = torch.arange(0, d_head, 2, dtype=torch.float64, device="cpu")
     return torch.exp(pair * (-log(theta) / d_head)).float()
-
-
-def sinusoids(angles: Float[Tensor, "T pairs"]) -> Float[Tensor, "T 2*pairs"]:
-    """Return sine and cosine of each angle, side by side.
-
-    Chapter: book/model/embeddings.md.
-
-    Args:
-        angles: of each position, in radians.
-
-    Source: Vaswani et al. 2017, "Attention Is All You Need", sec. 3.5.
-    """
-    return torch.stack((angles.sin(), angles.cos()), -1).flatten(-2)
 
 
 class Angles(nn.Module):
@@ -242,7 +230,8 @@ class _Turn(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         cos, sin = ctx.saved_tensors
-        return _Turn.apply(grad, cos, -sin), None, None  # type: ignore[no-untyped-call]
+        back = _Turn.apply(grad, cos, -sin)  # type: ignore[no-untyped-call]
+        return back, None, None
 
 
 class Rotary(nn.Module):
