@@ -33,9 +33,7 @@ CLOSE = {"float32": 1e-4, "bfloat16": 0.1}
 Run = Callable[[], object]
 
 
-def configuration(
-    family: str, size: str
-) -> transformers.PreTrainedConfig:
+def configuration(family: str, size: str) -> transformers.PreTrainedConfig:
     """A model of about ``size`` parameters, heads of 64 or of 32 axes."""
     d_model, n_layers, n_kv_heads, d_ff = SHAPES[size]
     ends = {"bos_token_id": 0, "eos_token_id": 0}
@@ -189,8 +187,11 @@ def report(
             peak_megabytes(s, folder, dtype, args.shape)
             for s in ("ours", "theirs")
         ]
-        row(f"{label}, peak of training", f"{both[0]:.0f} MB, theirs "
-            f"{both[1]:.0f}", f"{both[0] / both[1]:.2f} times theirs")
+        row(
+            f"{label}, peak of training",
+            f"{both[0]:.0f} MB, theirs {both[1]:.0f}",
+            f"{both[0] / both[1]:.2f} times theirs",
+        )
 
 
 def main() -> None:
