@@ -9,6 +9,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 SMALL = {
+    "kernels.py": "--interpret",
     "model.py": (
         "--only eager --dtypes float32 --sizes 7M --shape 1x16 --rounds 1 "
         "--no-memory"

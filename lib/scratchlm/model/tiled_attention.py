@@ -27,8 +27,8 @@ def reach_of(mask: Mask) -> Reach:
     reach = getattr(mask, "reach", None)
     if reach is None:
         raise ValueError(
-            f"{mask} says by no reach how far a query sees, so no tile could "
-            "be skipped; use DotProduct with this mask"
+            f"{mask} has no reach, which says how far a query sees, so no "
+            "tile could be skipped; use DotProduct with this mask"
         )
     return Reach(*reach)
 

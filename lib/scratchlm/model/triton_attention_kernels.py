@@ -3,7 +3,6 @@
 Chapter: book/model/efficient-attention.md.
 
 A kernel is launched as many programs, each of which knows its number and
-A kernel is launched as many programs, each of which knows its number and
 does the work of one tile of queries, or of keys, for one head. Tensors are
 contiguous. Heads are counted in 64 bits, as heads times tokens times width
 may exceed 32. Scores are in base 2: ``factor`` is the scale times log2(e),
