@@ -13,6 +13,7 @@ from scratchlm.interop.hf_files import (
     read_settings,
     read_tensors,
     replacing,
+    weights_in,
 )
 
 
@@ -234,7 +235,7 @@ def test_an_old_index_deletes_nothing_elsewhere(shards, tmp_path):
     precious = tmp_path.parent / "precious.safetensors"
     precious.write_text("mine")
     shards(a="1.safetensors", b="../precious.safetensors")
-    with replacing(tmp_path) as stage:
+    with replacing(tmp_path, weights_in(tmp_path)) as stage:
         (stage / "model.safetensors").write_text("new")
     assert precious.read_text() == "mine"
     assert sorted(names_in(tmp_path)) == [

@@ -5,16 +5,14 @@ Chapter: book/model/transformer.md.
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn import init
-from torch.overrides import TorchFunctionMode
 
+from scratchlm.interop.blank import EMBEDDING, blank, fill, state_of
 from scratchlm.interop.hf_architecture import (
     describe,
     find_family,
@@ -31,6 +29,7 @@ from scratchlm.interop.hf_files import (
     read_settings,
     read_tensors,
     replacing,
+    weights_in,
 )
 from scratchlm.interop.hf_tokenizer import read_tokenizer
 from scratchlm.interop.hf_weights import Weights, adopt, publish
@@ -38,7 +37,6 @@ from scratchlm.model.transformer import Transformer, TransformerConfig
 from scratchlm.text.durable import write_whole
 from scratchlm.text.subword import SubwordTokenizer
 
-_EMBEDDING, _HEAD = "embedding.tokens.weight", "head.weight"
 _END = "<|endoftext|>"
 _NUMBERS = {torch.float64, torch.float32, torch.float16, torch.bfloat16}
 
@@ -102,46 +100,15 @@ def _assemble(
     if not any(name.startswith(family.prefix) for name in tensors):
         tensors = {family.prefix + name: t for name, t in tensors.items()}
     with problems:
-        with torch.device("meta"), _Undrawn():
-            model = Transformer(config)
-        state = _own(model)
+        model = blank(config)
+        state = state_of(model)
         wanted = publish(state, family.rules, torch.float32)
         _compare(family, wanted, tensors, problems, tied=config.tied)
         if not problems.found:
             shapes = {name: weight.shape for name, weight in state.items()}
-            _fill(model, adopt(tensors, family.rules, shapes))
+            fill(model, adopt(tensors, family.rules, shapes))
         return model
     return None
-
-
-class _Undrawn(TorchFunctionMode):
-    """Draw no weights: the file has them.
-
-    On the meta device it would change nothing either, and PyTorch would
-    import its compiler to do so, for some seconds and megabytes.
-    """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        given = kwargs or {}
-        if getattr(func, "__module__", None) == init.__name__:
-            return given["tensor"] if "tensor" in given else args[0]
-        if func in (Tensor.uniform_, Tensor.normal_):
-            return args[0]
-        return func(*args, **given)
-
-
-def _own(model: Transformer) -> dict[str, Tensor]:
-    """The state, in which a tied head is not said twice."""
-    state = dict(model.state_dict())
-    if model.config.tied:
-        del state[_HEAD]
-    return state
 
 
 def _compare(
@@ -171,14 +138,6 @@ def _compare(
                 f"{name} holds {given[name].dtype}, not floating-point "
                 "numbers of 16 bits or more"
             )
-
-
-def _fill(model: Transformer, state: dict[str, Tensor]) -> None:
-    if model.config.tied:
-        state = state | {_HEAD: state[_EMBEDDING]}
-    model.load_state_dict(state, assign=True)
-    if model.config.tied:
-        model.head.weight = model.embedding.tokens.weight
 
 
 def save(
@@ -212,8 +171,8 @@ def save(
     """
     family, settings = describe(model.config, architecture)
     _check(model, tokenizer)
-    state = _own(model)
-    dtype = state[_EMBEDDING].dtype
+    state = state_of(model)
+    dtype = state[EMBEDDING].dtype
     tensors = publish(state, family.rules, dtype)
     end = tokenizer and tokenizer.special_tokens.get(_END)
     settings |= {
@@ -223,7 +182,8 @@ def save(
         "eos_token_id": end,
     }
     text = json.dumps(settings, indent=2)
-    with replacing(Path(folder)) as stage:
+    folder = Path(folder)
+    with replacing(folder, weights_in(folder)) as stage:
         _write_tensors(tensors, stage, max_shard_bytes)
         if tokenizer is not None:
             tokenizer.save(stage)

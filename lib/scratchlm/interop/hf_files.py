@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -219,18 +219,28 @@ def _is_plain(file: str) -> bool:
     return file.endswith(".safetensors") and not set(file) & {"/", "\\", "\0"}
 
 
+def weights_in(folder: Path) -> set[str]:
+    """Return the names of files that hold a model's weights.
+
+    Chapter: book/model/transformer.md.
+
+    A broken index names nothing, and none names a file elsewhere.
+    """
+    return {WEIGHTS, INDEX, *_indexed(folder, Problems())}
+
+
 @contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
+def replacing(folder: Path, old: Set[str] = frozenset()) -> Iterator[Path]:
     """Give a place to write files that then take the folder's names.
 
     Chapter: book/model/transformer.md.
 
     After an error the folder is what it was. A kill between two of the
-    renames at the end leaves whole files, some of them the old ones. Weights
-    of the model that was there before are removed.
+    renames at the end leaves whole files, some of them the old ones.
 
     Args:
         folder: made if it is missing.
+        old: names of files that are removed unless they were written.
 
     Raises:
         ValueError: ``folder`` is a file, or one of the names is a folder's.
@@ -242,7 +252,7 @@ def replacing(folder: Path) -> Iterator[Path]:
     stage = Path(tempfile.mkdtemp(dir=folder, prefix=".saving-"))
     try:
         yield stage
-        _take_places(stage, folder)
+        _take_places(stage, folder, old)
         made = False
     finally:
         shutil.rmtree(stage, ignore_errors=True)
@@ -250,7 +260,7 @@ def replacing(folder: Path) -> Iterator[Path]:
             folder.rmdir()
 
 
-def _take_places(stage: Path, folder: Path) -> None:
+def _take_places(stage: Path, folder: Path, old: Set[str]) -> None:
     names = {path.name for path in stage.iterdir()}
     taken = {name for name in names if (folder / name).is_dir()}
     if taken:
@@ -258,9 +268,6 @@ def _take_places(stage: Path, folder: Path) -> None:
             f"{listed(taken)} in {folder} would be a file and is a folder; "
             "save elsewhere"
         )
-    # What was here before. A broken index names nothing, and none names a
-    # file elsewhere.
-    old = {WEIGHTS, INDEX, *_indexed(folder, Problems())}
     for name in names:
         _sync_file(stage / name)
     for name in sorted(names):
