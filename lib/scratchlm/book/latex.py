@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from sphinx.addnodes import start_of_file
+from sphinx.addnodes import desc_returns, start_of_file
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.texescape import escape
@@ -23,6 +23,7 @@ from sphinx_proof.nodes import (
 )
 
 from scratchlm.book.colophon import byte_list, meta_source, read_commit
+from scratchlm.book.entries import DenseEntries
 from scratchlm.book.fallback import fallback_source
 from scratchlm.book.paper import (
     AlignTables,
@@ -179,6 +180,15 @@ def _depart_proof(self: LaTeXTranslator, _: nodes.Element) -> None:
     self.body.append("\\end{bytesproof}\n")
 
 
+def _visit_returns(self: LaTeXTranslator, _: nodes.Element) -> None:
+    # A space after the arrow would let it end a line, without its type.
+    self.body.append("{\\bytesreturns{}")
+
+
+def _depart_returns(self: LaTeXTranslator, _: nodes.Element) -> None:
+    self.body.append("}")
+
+
 def use_own_blocks(app: Sphinx) -> None:
     """Print exercises and theorems with the book's own environments.
 
@@ -195,6 +205,7 @@ def use_own_blocks(app: Sphinx) -> None:
         solution_node: (_visit_solution, _depart_solution),
         proof_node: (_visit_proof, _depart_proof),
         unenumerable_node: theorem,
+        desc_returns: (_visit_returns, _depart_returns),
         **dict.fromkeys(NODE_TYPES.values(), theorem),
     }
     chosen = app.registry.translation_handlers.setdefault("latex", {})
@@ -208,6 +219,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         PlaceParts,
         CollectSolutions,
         DropHidden,
+        DenseEntries,
         OpenProofs,
         AlignTables,
         NumberOnce,

@@ -32,9 +32,28 @@ def _process(  # noqa: PLR0913, PLR0917
     lines: list[str],
 ) -> None:
     lines[:] = [link_chapter(line) for line in lines]
+    if what in ("attribute", "data", "property"):
+        # Napoleon takes what stands before a colon in the first line for a
+        # type. An empty comment is a first line without one.
+        lines[:0] = ["..", ""]
+
+
+def _skip(  # noqa: PLR0913, PLR0917
+    app: Sphinx,
+    what: str,
+    name: str,
+    entity: object,
+    skip: bool,
+    options: object,
+) -> bool | None:
+    """Leave out the fields of a named tuple, which its class tells of."""
+    said = str(getattr(entity, "__doc__", ""))
+    return True if said.startswith("Alias for field number") else None
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect to autodoc. Chapter: book/reference.md."""
-    app.connect("autodoc-process-docstring", _process)
+    # Before napoleon reads the docstring.
+    app.connect("autodoc-process-docstring", _process, priority=400)
+    app.connect("autodoc-skip-member", _skip)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
