@@ -29,6 +29,7 @@ from scratchlm.model.position import (
     NoRotation,
     SinusoidalPositions,
 )
+from scratchlm.model.tiled_attention import Tiled
 from scratchlm.model.transformer import (
     SoftcappedHead,
     Transformer,
@@ -59,6 +60,10 @@ VARIANTS = {
     "window": replace(SMALL, core=WINDOWED),
     "every second layer has a window": replace(
         SMALL, core=(WINDOWED, DotProduct), n_layers=4
+    ),
+    "tiles, every second layer with a window": replace(
+        SMALL,
+        core=(partial(Tiled, tile=4), partial(Tiled, mask=Window(5), tile=4)),
     ),
     "capped, with a window": replace(
         SMALL,

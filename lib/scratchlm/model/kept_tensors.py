@@ -33,6 +33,7 @@ from scratchlm.model.part_costs import (
     no_formula,
     read,
 )
+from scratchlm.model.tiled_attention import Tiled
 from scratchlm.model.transformer import Part, SoftcappedHead
 
 
@@ -90,14 +91,17 @@ def _norm_of_heads(c: Config, shape: Shape, n_means: int) -> int:
     return shape.tokens * (width * shape.dtype.itemsize + 4 * n_means)
 
 
-def _kernel(c: Config, given: Given, shape: Shape) -> int:
+def _tiled(c: Config, given: Given, shape: Shape) -> int:
     numbers = 2 * (c.n_heads + c.n_kv_heads) * c.d_head
-    each = numbers * shape.dtype.itemsize + 4 * c.n_heads
+    return shape.tokens * (numbers * shape.dtype.itemsize + 4 * c.n_heads)
+
+
+def _kernel(c: Config, given: Given, shape: Shape) -> int:
     mask = given.get("mask", CAUSAL)
     # The kernel knows a causal square; any other mask it gets as numbers.
     told = mask.hides(shape.n_tokens, shape.n_tokens) == "more"
     numbers = told * shape.n_tokens**2
-    return shape.tokens * each + numbers * shape.dtype.itemsize
+    return _tiled(c, given, shape) + numbers * shape.dtype.itemsize
 
 
 def _scored(c: Config, shape: Shape, n_adjusted: int) -> int:
@@ -137,6 +141,7 @@ KEPT: dict[Part, Callable[[Config, Given, Shape], int]] = {
     ),
     norm_all_heads: lambda c, given, shape: _norm_of_heads(c, shape, 2),
     DotProduct: _kernel,
+    Tiled: _tiled,
     ScoredAttention: lambda c, given, shape: _scored(c, shape, 0),
     ALiBi: lambda c, given, shape: _scored(c, shape, 0),
     # The tanh keeps its result.

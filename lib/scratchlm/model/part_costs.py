@@ -32,6 +32,7 @@ from scratchlm.model.feedforward import MLP, GatedMLP, SwiGLU
 from scratchlm.model.latent_attention import LatentAttention
 from scratchlm.model.masks import CAUSAL, Causal, Everything, Window
 from scratchlm.model.norm import LayerNorm, RMSNorm
+from scratchlm.model.tiled_attention import Tiled
 from scratchlm.model.transformer import (
     Part,
     SoftcappedHead,
@@ -231,7 +232,7 @@ COSTS: dict[Part, Callable[[Config, Given], Cost]] = {
         added=(c.n_heads + c.n_kv_heads) * c.d_head
     ),
     **dict.fromkeys(
-        (DotProduct, ScoredAttention, Softcapped, ALiBi),
+        (DotProduct, Tiled, ScoredAttention, Softcapped, ALiBi),
         lambda c, given: Cost(),
     ),
     MLP: _mlp,

@@ -120,20 +120,9 @@ def mix(  # noqa: PLR0913, PLR0917
 @triton.jit
 @no_type_check
 def differentiate_tile(  # noqa: PLR0913, PLR0917
-    q,
-    k,
-    v,
-    grad,
-    lse_ptr,
-    along_ptr,
-    rows,
-    keys,
-    factor,
-    n_tokens,
-    n_keys,
-    behind,
-    ahead,
-):
+    q, k, v, grad, lse_ptr, along_ptr, rows, keys,
+    factor, n_tokens, n_keys, behind, ahead,
+):  # fmt: skip
     """Return the weights of a tile, and the gradients of its scores.
 
     Chapter: book/model/efficient-attention.md.

@@ -104,14 +104,9 @@ def _launch(width: int) -> dict[str, int]:
 @triton.jit
 @no_type_check
 def _normalize(  # noqa: PLR0913, PLR0917
-    x_ptr,
-    weight_ptr,
-    y_ptr,
-    inverse_ptr,
-    eps,
-    WIDTH: tl.constexpr,
-    PAD: tl.constexpr,
-):
+    x_ptr, weight_ptr, y_ptr, inverse_ptr, eps,
+    WIDTH: tl.constexpr, PAD: tl.constexpr,
+):  # fmt: skip
     # Rows times width may exceed 32 bits.
     row = tl.program_id(0).to(tl.int64)
     at = tl.arange(0, PAD)
