@@ -3,6 +3,7 @@
 Chapter: book/model/transformer.md.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -55,8 +56,8 @@ def cross_entropy(
             f"{logits.shape[-1]} tokens, from 0; use {ignore} for positions "
             "that do not count"
         )
-    total = _Surprise.apply(rows, flat, counted)  # type: ignore[no-untyped-call]
-    return total / n_counted
+    apply: Callable[..., Tensor] = _Surprise.apply
+    return apply(rows, flat, counted) / n_counted
 
 
 def _wide(x: Tensor) -> Tensor:
