@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import warnings
+from contextlib import suppress
 
 import pytest
 import torch
@@ -227,7 +228,8 @@ def test_what_is_wrong_in_all_files_is_told_at_once(edited):
     ("changes", "problem"),
     [
         ({"architectures": ["BertForMaskedLM"]}, "Bert.*LlamaForCausalLM"),
-        ({"num_hidden_layers": 10**9}, "1000000000 layers, but 21 tensors"),
+        ({"num_hidden_layers": 10**4}, "10000 layers, but 21 tensors"),
+        ({"head_dim": 10**12}, "d_head is 10*, but no tensor .* above 96"),
         ({"head_dim": 7}, "pairs"),
         ({"num_key_value_heads": 3}, "n_kv_heads is 3"),
         ({"max_position_embeddings": 0}, "max_position_embeddings is 0"),
@@ -237,6 +239,17 @@ def test_settings_of_no_model_are_refused(edited, changes, problem):
     """An error from deep inside, or a loop over a billion layers."""
     with pytest.raises(ValueError, match=problem):
         hf.load(edited("llama3", **changes))
+
+
+@pytest.mark.parametrize("name", ["qwen2-windows", "gemma2", "mixtral"])
+def test_no_setting_breaks_the_reader(edited, name):
+    """An error from deep inside, an allocation of a terabyte, or a loop over
+    a number of layers that a stranger chose."""
+    told = json.loads((edited(name) / "config.json").read_text())
+    for key in [*told, "rope_scaling", "partial_rotary_factor"]:
+        for value in (10**30, 10**12, 0, "x", [[]], {"rope_type": []}):
+            with suppress(ValueError):  # that alone is an answer
+                hf.load(edited(name, **{key: value}))
 
 
 @torch.no_grad()

@@ -23,7 +23,7 @@ def problems():
     return Problems()
 
 
-@pytest.mark.parametrize("bad", ["3", 3.0, 0, -1, True, [3]])
+@pytest.mark.parametrize("bad", ["3", 3.0, 0, -1, True, [3], 10**30])
 def test_a_size_is_a_count(problems, bad):
     """True is an int in Python, and a model of one layer."""
     assert Reader({"n": bad}, problems).size("n", 5) == 1

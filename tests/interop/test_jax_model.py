@@ -56,6 +56,8 @@ def test_bfloat16_stays(small, tokens, tmp_path):
         ({"architectures": ["MistralForCausalLM"]}, "reads LlamaForCausalLM"),
         ({"rope_parameters": {"rope_type": "yarn"}}, "default and llama3"),
         ({"num_hidden_layers": 3}, r"lacks 'model.layers.2"),
+        ({"num_hidden_layers": "x"}, "cannot be meant"),
+        ({"num_attention_heads": 0}, "cannot be meant"),
     ],
 )
 def test_other_models_are_refused(edited, changes, problem):

@@ -92,10 +92,8 @@ def _assemble(
     problems: Problems,
 ) -> Transformer | None:
     """A model whose weights are the tensors."""
-    if config.n_layers > len(tensors):  # or it would take for ever to say so
-        problems.add(
-            f"{config.n_layers} layers, but {len(tensors)} tensors in all"
-        )
+    _bound(config, tensors, problems)
+    if problems.found:
         return None
     if not any(name.startswith(family.prefix) for name in tensors):
         tensors = {family.prefix + name: t for name, t in tensors.items()}
@@ -109,6 +107,23 @@ def _assemble(
             fill(model, adopt(tensors, family.rules, shapes))
         return model
     return None
+
+
+def _bound(
+    config: TransformerConfig, tensors: Weights, problems: Problems
+) -> None:
+    """Refuse sizes that no tensor has, before a model is made of them."""
+    if config.n_layers > len(tensors):
+        problems.add(
+            f"{config.n_layers} layers, but {len(tensors)} tensors in all"
+        )
+    longest = max(max(t.shape, default=1) for t in tensors.values())
+    for name in ("vocab_size", "d_model", "d_head", "n_heads", "d_ff"):
+        if getattr(config, name) > longest:
+            problems.add(
+                f"{name} is {getattr(config, name)}, but no tensor has a "
+                f"side above {longest}"
+            )
 
 
 def _compare(

@@ -77,7 +77,6 @@ def sizes(
     plain = {
         "vocab_size": "vocab_size",
         "d_model": "hidden_size",
-        "n_layers": "num_hidden_layers",
         "n_heads": "num_attention_heads",
         "d_ff": d_ff,
         "max_tokens": "max_position_embeddings",
@@ -88,6 +87,7 @@ def sizes(
         heads = parts["n_heads"]
         width = d_head or max(parts["d_model"] // heads, 1)
         return parts | {
+            "n_layers": reader.layers(),
             "n_kv_heads": reader.size("num_key_value_heads", heads),
             "d_head": reader.size("head_dim", width),
             "tied": reader.flag("tie_word_embeddings", tied),
@@ -96,6 +96,7 @@ def sizes(
     def write(config: TransformerConfig) -> Settings:
         settings = {name: getattr(config, o) for o, name in plain.items()}
         return settings | {
+            "num_hidden_layers": config.n_layers,
             "num_key_value_heads": config.n_kv_heads,
             "head_dim": config.d_head,
             "tie_word_embeddings": config.tied,
@@ -113,7 +114,7 @@ def _read_gpt2_sizes(reader: Reader) -> Parts:
     return {
         "vocab_size": reader.size("vocab_size"),
         "d_model": d_model,
-        "n_layers": reader.size("n_layer"),
+        "n_layers": reader.layers("n_layer"),
         "n_heads": n_heads,
         "n_kv_heads": n_heads,
         "d_head": max(d_model // n_heads, 1),

@@ -6,7 +6,12 @@ Chapter: book/model/experts.md.
 from functools import partial
 
 from scratchlm.interop.hf_config import Aspect, Parts
-from scratchlm.interop.hf_settings import Reader, Settings, settings_of
+from scratchlm.interop.hf_settings import (
+    MOST,
+    Reader,
+    Settings,
+    settings_of,
+)
 from scratchlm.model.experts import MixtureOfExperts
 from scratchlm.model.routing import SoftmaxRouter
 from scratchlm.model.transformer import TransformerConfig
@@ -32,7 +37,7 @@ def experts(count: str, *others: str, normalize: bool | None) -> Aspect:
         return {
             "feedforward": partial(
                 MixtureOfExperts,
-                n_experts=reader.size(given[0] if given else count),
+                n_experts=reader.size(given[0] if given else count, most=MOST),
                 top_k=reader.size("num_experts_per_tok"),
                 router=partial(SoftmaxRouter, normalize=normalized),
             )

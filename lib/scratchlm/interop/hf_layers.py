@@ -94,7 +94,7 @@ def windows_by_layer(
 
 
 def _checked(reader: Reader, layers: Any, *allowed: str) -> list[str]:
-    n_layers = reader.size("num_hidden_layers")
+    n_layers = reader.layers()
     if (
         isinstance(layers, list)
         and len(layers) == n_layers
@@ -113,7 +113,7 @@ def from_layer_on(reader: Reader) -> list[str]:
 
     Chapter: book/model/transformer.md.
     """
-    n_layers = reader.size("num_hidden_layers")
+    n_layers = reader.layers()
     used = reader.flag("use_sliding_window", False)
     first = reader.settings.get("max_window_layers", 28)
     if type(first) is not int:
@@ -128,7 +128,7 @@ def in_turn(reader: Reader) -> list[str]:
 
     Chapter: book/model/transformer.md.
     """
-    n_layers = reader.size("num_hidden_layers")
+    n_layers = reader.layers()
     return [_FULL if i % 2 else _SLIDING for i in range(n_layers)]
 
 

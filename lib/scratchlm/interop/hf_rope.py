@@ -62,7 +62,7 @@ def rope(*, theta: float = 10_000.0) -> Aspect:
         nested = reader.table("rope_scaling") | reader.table("rope_parameters")
         inner = Reader(nested, reader.problems)
         base = inner.number("rope_theta", reader.number("rope_theta", theta))
-        kind = nested.get("rope_type", nested.get("type", "default"))
+        kind = str(nested.get("rope_type", nested.get("type", "default")))
         for name, allowed in _REFUSED.items():
             inner.only(name, *allowed)
         reader.only("partial_rotary_factor", 1.0)

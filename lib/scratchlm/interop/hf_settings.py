@@ -13,6 +13,7 @@ from scratchlm.interop.hf_files import Problems
 from scratchlm.model.transformer import TransformerConfig
 
 Settings = Mapping[str, Any]
+MOST = 1 << 16  # layers, or experts; guessed, far above any model's
 _LAYERED = ("attention", "core", "feedforward")
 
 
@@ -32,13 +33,27 @@ class Reader:
     def __init__(self, settings: Settings, problems: Problems):
         self.settings, self.problems = settings, problems
 
-    def size(self, name: str, default: int | None = None) -> int:
-        """Return a whole number of at least 1; needed if no default."""
+    def size(
+        self, name: str, default: int | None = None, *, most: int = 1 << 40
+    ) -> int:
+        """Return a whole number of at least 1; needed if no default.
+
+        Args:
+            name: of the setting.
+            default: where it is missing or null.
+            most: so that no loop over it takes for ever.
+        """
         value = self._given(name, default)
-        if type(value) is int and value >= 1:
+        if type(value) is int and 1 <= value <= most:
             return value
-        self.problems.add(f"{name} is {value!r}; it must be a count above 0")
+        self.problems.add(
+            f"{name} is {value!r}; it must be a count from 1 to {most}"
+        )
         return 1
+
+    def layers(self, name: str = "num_hidden_layers") -> int:
+        """Return the number of layers."""
+        return self.size(name, most=MOST)
 
     def number(self, name: str, default: float | None = None) -> float:
         """Return a number above 0; needed if no default."""

@@ -101,9 +101,9 @@ def load(folder: str | Path) -> tuple[Weights, LlamaConfig]:
     tensors = read_tensors(folder, "np", problems)
     with problems:
         settings = read_settings(folder / CONFIG)
-        config = _config(settings)
     problems.raise_for(f"cannot load a Llama from {folder}")
     try:
+        config = _config(settings)
         blocks = {
             ours: jnp.stack(
                 [
@@ -119,6 +119,10 @@ def load(folder: str | Path) -> tuple[Weights, LlamaConfig]:
         head = embedding if tied else jnp.asarray(tensors["lm_head.weight"])
     except KeyError as error:
         raise ValueError(f"{folder} lacks {error}") from None
+    except (TypeError, ArithmeticError) as error:
+        raise ValueError(
+            f"{folder} has a {CONFIG} that cannot be meant: {error}"
+        ) from error
     weights = {"embedding": embedding, "blocks": blocks}
     return weights | {"norm": norm, "head": head}, config
 
