@@ -65,6 +65,7 @@ def test_a_verdict_says_what_it_found():
         "incomplete at character 12: the text ends before ' the valley.'"
     )
     assert str(WORLD.check("47 + 7")).endswith("6: the text ends")
+    assert str(WORLD.check(SUM + "So 47 + 38 = 85.")) == "ok"
 
 
 def test_a_wrong_fact_is_false():

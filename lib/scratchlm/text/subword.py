@@ -26,7 +26,7 @@ from scratchlm.text.special import SpecialTokens
 from scratchlm.text.streaming import segments, whole_characters
 from scratchlm.text.tokenizer_json import Parts, read_folder, write_folder
 
-Family = TypeVar("Family", bound="SubwordTokenizer")
+Loaded = TypeVar("Loaded", bound="SubwordTokenizer")
 Spelling = TypeVar("Spelling", str, bytes)
 
 
@@ -222,7 +222,7 @@ class SubwordTokenizer(ABC):
         write_folder(Path(folder), self._document())
 
     @classmethod
-    def load(cls: type[Family], folder: str | Path) -> Family:
+    def load(cls: type[Loaded], folder: str | Path) -> Loaded:
         """Read ``tokenizer.json`` of a tokenizer of this family.
 
         Raises:
