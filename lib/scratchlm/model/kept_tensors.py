@@ -147,10 +147,11 @@ KEPT: dict[Part, Callable[[Config, Given, Shape], int]] = {
     # The tanh keeps its result.
     Softcapped: lambda c, given, shape: _scored(c, shape, 1),
     # Each keeps what it reads; then the results of up and the activation,
-    # or of gate, activation, up, and the product of the last two.
+    # or of gate, activation, up, and the product of the last two. SwiGLU's
+    # own backward makes the activation anew.
     MLP: lambda c, given, shape: _between(c, shape, 2),
     GatedMLP: lambda c, given, shape: _between(c, shape, 4),
-    SwiGLU: lambda c, given, shape: _between(c, shape, 4),
+    SwiGLU: lambda c, given, shape: _between(c, shape, 3),
     # One over the root mean square; mean and one over the deviation.
     RMSNorm: lambda c, given, shape: _norm(c, shape, 1),
     LayerNorm: lambda c, given, shape: _norm(c, shape, 2),

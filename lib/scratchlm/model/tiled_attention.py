@@ -183,7 +183,10 @@ def _mix(
     q: Tensor, k: Tensor, v: Tensor, scale: float, tiles: _Tiles
 ) -> tuple[Tensor, Tensor]:
     """Return the mixed values, and the log-sum-exp of each row of scores."""
-    out = q.new_empty(*q.shape[:-1], v.shape[-1])
+    batch, n_kv_heads, shared, n_tokens, _ = q.shape
+    # In memory a token's heads lie together, as the next layer reads them.
+    shape = batch, n_tokens, n_kv_heads, shared, v.shape[-1]
+    out = q.new_empty(shape).permute(0, 2, 3, 1, 4)
     lse = q.new_empty(q.shape[:-1], dtype=_wide(q))
     for rows in tiles.queries():
         q_rows = _rows(q, rows) * scale
