@@ -217,14 +217,15 @@ def saved_bytes(model: Transformer, tokens: Int[Tensor, "B T"]) -> int:
 
     Chapter: book/model/transformer.md.
 
-    Two tensors that share their memory count once, and parameters not at
-    all, since they are there anyway.
+    Two tensors that share their memory count once, and parameters and
+    tokens not at all, since they are there anyway.
 
     Args:
         model: on any device that holds numbers.
         tokens: they serve as targets as well.
     """
-    own = {w.untyped_storage().data_ptr() for w in model.parameters()}
+    given = *model.parameters(), tokens
+    own = {tensor.untyped_storage().data_ptr() for tensor in given}
     saved: dict[int, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
