@@ -103,7 +103,7 @@ def describe(
         )
     nearest = f"; the nearest differs: {min(tried)[1]}" if tried else ""
     raise ValueError(
-        f"{architecture or 'no published architecture'} does not describe "
-        f"this model{nearest}. Replace the part, or keep the model in a "
-        "file of your own"
+        f"this model is not described by {architecture or 'any architecture'}"
+        f" that is published{nearest}. Replace the part, or keep the model in "
+        "a file of your own"
     )
