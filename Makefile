@@ -34,7 +34,8 @@ test: $(INSTALLED) ## lint, types, unit tests, then every notebook
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 	@$(PY) -m scratchlm.book.build notebooks
-	$(PY) -m pytest --nbval-lax --nbval-current-env \
+	PYTHONWARNINGS="ignore:IProgress not found" HF_HUB_OFFLINE=1 \
+		JAX_PLATFORMS=cpu $(PY) -m pytest --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=600 -p no:cacheprovider _build/notebooks
 
 unit: $(INSTALLED) ## the unit tests alone
