@@ -154,6 +154,9 @@ def test_control_c_stops_a_chapter_and_blames_nobody(waiting_book, witness):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # What a shell starts in the background ignores Control-C, and hands
+        # that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
         witness.wait_for_start()
         process.send_signal(signal.SIGINT)
