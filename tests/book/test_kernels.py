@@ -145,6 +145,10 @@ def test_a_cell_that_waits_ends_with_the_build(waiting_book, witness):
     witness.wait_for_end()
 
 
+def obey_control_c():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_control_c_stops_a_chapter_and_blames_nobody(waiting_book, witness):
     """nbclient answered it first, and the reader was shown a cell that "does
     not run" below a traceback from the depths of asyncio."""
@@ -156,7 +160,7 @@ def test_control_c_stops_a_chapter_and_blames_nobody(waiting_book, witness):
         text=True,
         # What a shell starts in the background ignores Control-C, and hands
         # that down.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        preexec_fn=obey_control_c,  # noqa: PLW1509
     ) as process:
         witness.wait_for_start()
         process.send_signal(signal.SIGINT)
