@@ -9,6 +9,8 @@ BIN := .venv/bin
 PY := $(BIN)/python
 INSTALLED := .venv/.installed
 PIP := $(PY) -m pip --disable-pip-version-check
+# Tests run in the environment of the book's kernels, not in the user's.
+ISOLATED := $(PY) -m scratchlm.book.kernels
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.14
 
 .PHONY: help book test unit lab serve bench clean
@@ -20,26 +22,21 @@ help: ## show this list
 book: $(INSTALLED) ## build the book: HTML, PDF and notebooks, in _build/
 	@$(PY) -m scratchlm.book.build
 
-# A font list in the home may name files of an environment that is gone.
-test unit: export MPLCONFIGDIR := $(CURDIR)/_build/matplotlib
-
 test: $(INSTALLED) ## lint, types, unit tests, then every notebook
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(BIN)/lint-imports
-	rm -rf _build/matplotlib
 	$(PY) -m coverage erase
-	$(PY) -m coverage run -m pytest -p no:nbval
+	$(ISOLATED) $(PY) -m coverage run -m pytest -p no:nbval
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 	@$(PY) -m scratchlm.book.build notebooks
-	PYTHONWARNINGS="ignore:IProgress not found" HF_HUB_OFFLINE=1 \
-		JAX_PLATFORMS=cpu $(PY) -m pytest --nbval-lax --nbval-current-env \
+	$(ISOLATED) $(PY) -m pytest --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=600 -p no:cacheprovider _build/notebooks
 
 unit: $(INSTALLED) ## the unit tests alone
-	$(PY) -m pytest -p no:nbval -q
+	$(ISOLATED) $(PY) -m pytest -p no:nbval -q
 
 lab: $(INSTALLED) ## JupyterLab; the chapters open as notebooks
 	@mkdir -p _build/lab

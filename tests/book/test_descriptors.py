@@ -28,7 +28,7 @@ def test_each_cell_gets_what_it_caused_once(tmp_path):
             tmp_path,
             timeout=60,
             env=env,
-            each_cell=list,
+            each_cell=id,
         )
     said = [
         {output.name: output.text for output in cell.outputs} for cell in cells

@@ -43,6 +43,7 @@ CIRCLES = '''\
 They roll.
 """
 
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
@@ -74,6 +75,13 @@ class Ring(NamedTuple):
         Returns:
             Both radii, after the change.
         """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """Rings on an axle. Chapter: book/text/first.md."""
+
+    rings: list[Ring] = field(default_factory=list)
 
 
 def roll(ring: Ring, turns: int) -> float:
@@ -192,9 +200,8 @@ def test_fields_are_told_without_their_headings(tex):
 def test_a_line_holds_a_short_entry(tex):
     """One line for the signature, one for five words, one for the gap."""
     before = [text[-200:] for text in tex.split(r"\begin{fulllineitems}")]
-    named = dict(
-        zip(("Ring", "area", "scaled", "roll", "side"), before, strict=False)
-    )
+    names = ("Ring", "area", "scaled", "Wheel", "roll", "side")
+    named = dict(zip(names, before, strict=False))
     short = {n for n, text in named.items() if r"\bytesrunin" in text}
     assert short == {"area", "side"}
 
@@ -203,6 +210,14 @@ def test_what_stands_before_a_colon_is_no_type(tex):
     """Napoleon printed "Type: Of the edge" below a property."""
     assert "Of the edge: the hole is empty." in entry(tex, "area")
     assert "bytesfieldname{Type}" not in tex
+
+
+def test_a_default_made_anew_keeps_the_signature_whole(tex):
+    """Sphinx fell back to the raw text, with a tilde before each type."""
+    wheel = entry(tex, "Wheel")
+    assert "factory" not in tex
+    assert "~" not in wheel
+    assert r"\DUrole{n}{rings}" in wheel
 
 
 def test_fields_of_a_named_tuple_are_told_by_its_class(tex):

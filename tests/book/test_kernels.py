@@ -25,7 +25,7 @@ def run(source, folder, home):
     notebook = nbformat.v4.new_notebook(cells=[cell])
     with kernels.fresh_home(home) as env:
         kernels.run_notebook(
-            notebook, folder, timeout=120, env=env, each_cell=list
+            notebook, folder, timeout=120, env=env, each_cell=id
         )
     return "".join(output.get("text", "") for output in cell.outputs)
 
@@ -125,6 +125,22 @@ def test_a_kernel_keeps_the_rest_of_the_environment(tmp_path, monkeypatch):
     assert env["PATH"] == "my PATH"
     assert env["SCRATCHLM_DATA"] == "my SCRATCHLM_DATA"
     assert not set(env) & set(kernels.FOREIGN)
+
+
+def test_tests_run_where_the_build_ran(tmp_path, monkeypatch):
+    """Run again among the user's settings, a page has other outputs."""
+    show = "import os; print(os.environ['IPYTHONDIR'], file=open('said', 'w'))"
+    program = f"{show}; raise SystemExit(6)"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["", sys.executable, "-c", program])
+    assert kernels.main() == 6
+    assert ".new-" in Path("said").read_text()
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kernels.subprocess, "run", interrupted)
+    assert kernels.main() == 130
 
 
 def test_progress_bars_load_without_a_warning(tmp_path):

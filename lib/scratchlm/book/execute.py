@@ -177,17 +177,24 @@ def _execute(
     if total == 0:  # Sphinx wants a record even where nothing runs
         return 0.0
     started = time.perf_counter()
+    begun = [0]
     with tqdm(total=total, desc=page.name, unit="cell") as bar:
+
+        def begin(cell: int) -> None:
+            begun.append(cell)
+            bar.update()
+
         try:
             run_notebook(
                 notebook,
                 page.path.parent,
                 timeout=timeout,
                 env=env,
-                each_cell=bar.update,
+                each_cell=begin,
             )
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as err:
-            raise ChapterError(_failure(page, notebook, err)) from err
+            message = _report(page, notebook, begun[-1], _reason(err))
+            raise ChapterError(message) from err
     _refuse_stderr(page, notebook)
     return time.perf_counter() - started
 
@@ -202,35 +209,12 @@ def _store(cache: Any, page: Page, notebook: Any, seconds: float) -> None:
     )
 
 
-def _failure(page: Page, notebook: Any, error: Exception) -> str:
-    """Say which cell failed, show it, and show why."""
-    cells = list(enumerate(notebook.cells))
-    ran = [
-        index
-        for index, cell in cells
-        if cell.cell_type == "code" and cell.execution_count is not None
-    ]
-    failed = [
-        index
-        for index in ran
-        if any(o.output_type == "error" for o in notebook.cells[index].outputs)
-    ]
-    index = failed[-1] if failed else _first_unfinished(notebook, ran)
-    reason = str(error)
-    if isinstance(error, CellExecutionError):
-        reason = ANSI.sub("", error.traceback).strip()
-        # nbclient repeats the cell above the traceback; we number it.
-        reason = reason.split("------------------\n")[-1].strip()
-    return _report(page, notebook, index, reason)
-
-
-def _first_unfinished(notebook: Any, ran: list[int]) -> int:
-    waiting = [
-        index
-        for index, cell in enumerate(notebook.cells)
-        if cell.cell_type == "code" and index not in ran
-    ]
-    return waiting[0] if waiting else ran[-1]
+def _reason(error: Exception) -> str:
+    if not isinstance(error, CellExecutionError):
+        return str(error)
+    traceback = ANSI.sub("", error.traceback).strip()
+    # nbclient repeats the cell above the traceback; we number it.
+    return traceback.split("------------------\n")[-1].strip()
 
 
 def _report(page: Page, notebook: Any, index: int, reason: str) -> str:

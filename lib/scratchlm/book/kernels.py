@@ -1,6 +1,9 @@
 """The kernel that runs a chapter: this Python, and nothing of the user's.
 
 Chapter: book/setup.md.
+
+``python -m scratchlm.book.kernels PROGRAM ARGUMENT...`` runs a program in the
+environment of the kernels, so that tests see what the build saw.
 """
 
 import os
@@ -114,7 +117,7 @@ def run_notebook(
     *,
     timeout: int,
     env: Mapping[str, str],
-    each_cell: Callable[[], object],
+    each_cell: Callable[[int], object],
 ) -> None:
     """Execute a notebook in place, in a kernel of its own.
 
@@ -125,7 +128,7 @@ def run_notebook(
         folder: where its cells run.
         timeout: seconds that one cell may take.
         env: environment of the kernel.
-        each_cell: called after each cell.
+        each_cell: called with a cell's number before it runs.
 
     Raises:
         CellExecutionError: a cell raised.
@@ -138,7 +141,7 @@ def run_notebook(
         record_timing=False,
         kernel_manager_class=_Kernel,
         resources={"metadata": {"path": str(folder)}},
-        on_cell_executed=lambda **_: each_cell(),
+        on_cell_execute=lambda cell_index, **_: each_cell(cell_index),
     )
     # In the main thread nbclient takes the signals over, and an interrupt
     # would pass for a kernel that died. Here it ends this block, the block
@@ -156,3 +159,24 @@ def run_notebook(
             err.seek(0)
             words = err.read().decode(errors="replace")[-LAST_WORDS:]
             raise DeadKernelError(f"{error}\n{words}".strip()) from error
+
+
+def main() -> int:
+    """Run the program that the command line names, in a fresh home.
+
+    Chapter: book/setup.md.
+
+    Returns:
+        The program's exit status.
+    """
+    try:
+        with fresh_home(Path(tempfile.gettempdir())) as env:
+            return subprocess.run(
+                sys.argv[1:], env=env, check=False
+            ).returncode
+    except KeyboardInterrupt:  # which the program was told of, too
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -105,8 +105,12 @@ def main() -> int:
     # function, because a program would inherit that a signal is ignored.
     signal.signal(signal.SIGINT, lambda *_: None)
     done = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, check=False)
-    code = done.returncode
-    return code if code >= 0 else 128 - code
+    if done.returncode >= 0:
+        return done.returncode
+    number = -done.returncode
+    said = f"{sys.argv[1]} ended by signal {number}"
+    print(f"{said}, {signal.strsignal(number)}", file=sys.stderr)
+    return 128 + number
 
 
 if __name__ == "__main__":

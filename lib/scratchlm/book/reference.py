@@ -51,9 +51,26 @@ def _skip(  # noqa: PLR0913, PLR0917
     return True if said.startswith("Alias for field number") else None
 
 
+def _sign(  # noqa: PLR0913, PLR0917
+    app: Sphinx,
+    what: str,
+    name: str,
+    entity: object,
+    options: object,
+    signature: str | None,
+    returns: str | None,
+) -> tuple[str | None, str | None]:
+    """Write a default that is made anew each time as stubs do.
+
+    Sphinx cannot parse <factory>, and shows such a signature without links.
+    """
+    return signature and signature.replace("<factory>", "..."), returns
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect to autodoc. Chapter: book/reference.md."""
     # Before napoleon reads the docstring.
     app.connect("autodoc-process-docstring", _process, priority=400)
     app.connect("autodoc-skip-member", _skip)
+    app.connect("autodoc-process-signature", _sign)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
