@@ -1,6 +1,7 @@
 """Put computed values where a page can show them."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from IPython.display import Markdown
 from myst_nb import glue as glue_one
@@ -14,11 +15,18 @@ def glue(**values: object) -> None:
     ``glue(bytes_per_token=3.9)`` lets the page write
     ``{glue:text}`bytes-per-token:.1f```. Nothing is displayed.
 
+    Numbers of NumPy and PyTorch become Python's: a page holds what a value
+    prints, and ``tensor(3.9)`` cannot be formatted.
+
     Args:
         **values: what the page quotes; numbers can be formatted there.
     """
     for name, value in values.items():
-        glue_one(name.replace("_", "-"), value, display=False)
+        glue_one(name.replace("_", "-"), _plain(value), display=False)
+
+
+def _plain(value: Any) -> object:
+    return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Markdown:
