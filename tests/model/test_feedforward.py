@@ -6,7 +6,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from scratchlm.model.feedforward import MLP, GatedMLP, SwiGLU, gelu_tanh
+from scratchlm.model.feedforward import (
+    MLP,
+    GatedMLP,
+    SwiGLU,
+    gelu_tanh,
+    silu_gate,
+)
 
 LAYERS = [MLP, partial(MLP, bias=False), GatedMLP, SwiGLU]
 
@@ -43,6 +49,41 @@ def test_swiglu_equals_plain_loops():
     mixed = [g / (1 + exp(-g)) * u for g, u in zip(gate, up, strict=True)]
     expected = torch.tensor(multiply(layer.down.weight.tolist(), mixed))
     torch.testing.assert_close(layer(x[None])[0], expected)
+
+
+def test_the_gate_passes_gradcheck():
+    """Its backward is written by hand, and makes silu(gate) anew."""
+    torch.manual_seed(0)
+    gate, up = torch.randn(2, 3, 4, dtype=torch.float64)
+    inputs = gate.requires_grad_(), up.clone().requires_grad_()
+    assert torch.autograd.gradcheck(silu_gate, inputs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_without_gradients_the_gate_is_the_same(dtype):
+    """Two paths that drift apart, or one that overwrites more than the
+    gate, whose memory it may use."""
+    gate, up = torch.randn(2, 3, 5).to(dtype)
+    kept, expected = up.clone(), F.silu(gate) * up
+    trained = silu_gate(gate.clone().requires_grad_(), up)
+    with torch.no_grad():
+        evaluated = silu_gate(gate, up)
+    assert torch.equal(up, kept)
+    assert torch.equal(trained, expected)
+    assert torch.equal(evaluated, expected)
+
+
+@pytest.mark.parametrize("make", LAYERS)
+def test_without_gradients_each_layer_is_the_same(make):
+    """Without gradients a large layer bends in its own memory, a slice at a
+    time: a last slice that is left out, or an input that is overwritten."""
+    torch.manual_seed(0)
+    layer, x = make(4, 700), torch.randn(3, 150, 4)
+    kept, expected = x.clone(), layer(x)
+    with torch.no_grad():
+        evaluated = layer(x)
+    torch.testing.assert_close(evaluated, expected)
+    assert torch.equal(x, kept)
 
 
 def test_another_activation_makes_another_gate():

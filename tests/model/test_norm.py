@@ -96,14 +96,19 @@ def test_weights_may_be_wider_than_the_stream():
     assert norm.weight.grad.dtype == torch.float32
 
 
-def test_without_gradients_it_is_the_same_function():
-    """Two paths that drift apart: a model that answers otherwise in
-    evaluation than in training."""
+@pytest.mark.parametrize("n_rows", [3, 1 << 12])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_without_gradients_it_is_the_same_function(n_rows, dtype):
+    """Paths that drift apart: a model that answers otherwise in evaluation
+    than in training, on few tokens or on many. Or one that norms in place
+    what is not its own."""
     torch.manual_seed(0)
-    x, weight = draw(3, 4, 8), draw(4, 8)
+    x, weight = draw(n_rows, 4, 16, dtype=dtype), draw(4, 16, dtype=dtype)
+    kept = x.detach().clone()
     with torch.no_grad():
         evaluated = rms_norm(x, weight, 0.1)
     torch.testing.assert_close(evaluated, rms_norm(x, weight, 0.1).detach())
+    assert torch.equal(x, kept)
 
 
 def test_strides_do_not_matter():

@@ -13,6 +13,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 Activation = Callable[[Tensor], Tensor]
+# Numbers of a slice: a megabyte of float32, which a core's own cache holds.
+_SLICE = 1 << 18
 
 
 def gelu_tanh(x: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
@@ -57,7 +59,20 @@ class MLP(nn.Module):
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         """Return what the layer adds to each position."""
-        return self.down(self.activation(self.up(x)))
+        return self.down(_bend(self.up(x), self.activation))
+
+
+def _bend(x: Tensor, activation: Activation) -> Tensor:
+    """Apply to each number; without gradients in the memory of ``x``.
+
+    On a CPU a new tensor of this size costs as much as the activation.
+    """
+    small = x.numel() <= _SLICE or not x.is_contiguous()
+    if torch.is_grad_enabled() or torch.compiler.is_compiling() or small:
+        return activation(x)
+    for part in torch.split(x.view(-1), _SLICE):
+        part.copy_(activation(part))
+    return x
 
 
 class GatedMLP(nn.Module):
@@ -95,8 +110,13 @@ class GatedMLP(nn.Module):
         """Return as much of ``up`` as the gate lets pass.
 
         Chapter: book/model/block.md.
+
+        Args:
+            gate: decides how much passes. Where no gradient is recorded its
+                memory may be used for the result.
+            up: what passes.
         """
-        return self.activation(gate) * up
+        return _bend(gate, self.activation) * up
 
 
 class SwiGLU(GatedMLP):
@@ -127,11 +147,14 @@ def silu_gate(
     Chapter: book/model/block.md.
 
     Args:
-        gate: decides how much passes; SiLU is ``x * sigmoid(x)``.
+        gate: decides how much passes; SiLU is ``x * sigmoid(x)``. Where no
+            gradient is recorded its memory is used for the result.
         up: what passes.
     """
     if torch.compiler.is_compiling():  # it fuses the two passes itself
         return F.silu(gate) * up
+    if not torch.is_grad_enabled():
+        return F.silu(gate, inplace=True).mul_(up)
     return _SiluGate.apply(gate, up)  # type: ignore[no-untyped-call]
 
 

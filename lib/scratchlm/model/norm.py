@@ -87,7 +87,19 @@ def rms_norm(
     if torch.compiler.is_compiling() or not by_hand:
         weight = weight.to(x.dtype)
         return F.rms_norm(x, weight.shape, weight, eps)
+    if not torch.is_grad_enabled():
+        return _normalize(x, weight, eps)[0]
     return _RMSNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]
+
+
+def _normalize(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Return the normed vectors, and r of each."""
+    rows, scale = _rows(x, weight), _wide(weight).flatten()
+    norm = torch.linalg.vector_norm(rows, dim=-1, keepdim=True)
+    inverse = (norm.square() / weight.numel() + eps).rsqrt()
+    own = None if rows.dtype == x.dtype else rows  # a widened copy
+    y = torch.mul(rows, inverse, out=own).mul_(scale)
+    return y.to(x.dtype).view(x.shape), inverse
 
 
 class _RMSNorm(torch.autograd.Function):
@@ -101,11 +113,9 @@ class _RMSNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        rows, scale = _rows(x, weight), _wide(weight).flatten()
-        norm = torch.linalg.vector_norm(rows, dim=-1, keepdim=True)
-        inverse = (norm.square() / weight.numel() + eps).rsqrt()
+        y, inverse = _normalize(x, weight, eps)
         ctx.save_for_backward(x, weight, inverse)
-        return (rows * inverse).mul_(scale).to(x.dtype).view(x.shape)
+        return y
 
     # `inverse` is kept as a number, so a second derivative would be wrong.
     @staticmethod
