@@ -1,22 +1,25 @@
-"""Our models beside transformers': same weights, same tokens, one process.
+"""Our models beside transformers': same weights, same tokens.
 
     python benchmarks/model.py
     python benchmarks/model.py --only eager --dtypes float32 --rounds 9
 
-Both sides run in turn, and the ratio of each pair of runs counts: its median
-is reported, with the lowest and the highest. Each side trains on its own
-loss, as its users do. Memory is the peak of a process of its own.
+Each side has a process of its own, as its users do, so that neither finds
+memory that the other left warm. They run in turn, and the ratio of each pair
+of runs counts: its median is reported, with the lowest and the highest. Each
+side trains on its own loss. Memory is the peak of its process, less what it
+took before the model was read.
 """
 
 import argparse
+import multiprocessing
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -24,12 +27,14 @@ from text import heading, row
 from torch import Tensor, nn
 
 from scratchlm.interop import hf
-from scratchlm.model.loss import cross_entropy
+from scratchlm.model.loss import linear_cross_entropy
 
 VOCABULARY = 8192
 SHAPES = {"7M": (256, 8, 4, 704), "25M": (448, 8, 7, 1216)}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 CLOSE = {"float32": 1e-4, "bfloat16": 0.1}
+PASSES = ("forward", "forward and backward")
+SPAWN = multiprocessing.get_context("spawn")
 Run = Callable[[], object]
 
 
@@ -92,46 +97,21 @@ def passes(side: str, model: nn.Module, tokens: Tensor) -> dict[str, Run]:
 
     def both() -> None:
         if side == "ours":
-            loss = cross_entropy(model(tokens), targets)
+            x = model.hidden(tokens)
+            loss = linear_cross_entropy(x, model.head.weight, targets)
         else:
             # Its own labels are the tokens: it shifts them by itself.
             loss = model(tokens, labels=tokens, use_cache=False).loss
         loss.backward()
         model.zero_grad(set_to_none=True)
 
-    return {"forward": forward, "forward and backward": both}
+    return dict(zip(PASSES, (forward, both), strict=True))
 
 
 def seconds(run: Run) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
-
-
-def speeds(
-    models: dict[str, nn.Module], tokens: Tensor, rounds: int
-) -> dict[str, tuple[float, list[float]]]:
-    """Our tokens per second, and the ratios of all rounds, of each pass."""
-    ours, theirs = (passes(s, m, tokens) for s, m in models.items())
-    found = {}
-    for name, run in ours.items():
-        for _ in range(3):  # compiles, and fills the caches
-            run(), theirs[name]()
-        pairs = [(seconds(run), seconds(theirs[name])) for _ in range(rounds)]
-        ratios = sorted(their / our for our, their in pairs)
-        best = tokens.numel() / min(our for our, _ in pairs)
-        found[name] = best, ratios
-    return found
-
-
-def peak_megabytes(side: str, folder: Path, dtype: str, shape: str) -> float:
-    """What three steps of training add to a process that has imported all."""
-    command = [sys.executable, __file__, "--measure", side, str(folder)]
-    options = ["--dtypes", dtype, "--shape", shape]
-    done = subprocess.run(
-        command + options, check=True, capture_output=True, text=True
-    )
-    return float(done.stdout.split()[-1])
 
 
 def resident(name: str) -> float:
@@ -141,14 +121,51 @@ def resident(name: str) -> float:
     return int(line.split()[1]) * 1024 / 1e6
 
 
-def measure(side: str, folder: Path, dtype: str, shape: str) -> None:
-    """Run in a process of its own, so that no other model is counted."""
-    tokens = draw(shape)
-    before = resident("VmRSS")
-    run = passes(side, read(side, folder, DTYPES[dtype]), tokens)
-    for _ in range(3):
-        run["forward and backward"]()
-    print(resident("VmHWM") - before)
+def quiet() -> None:
+    warnings.filterwarnings("ignore")
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+
+
+def serve(pipe: Connection, side: str, mode: str, *model: str) -> None:
+    """Do what is asked for, in a process with one model."""
+    quiet()
+    folder, dtype, shape = model
+    tokens, before = draw(shape), resident("VmRSS")
+    made = read(side, Path(folder), DTYPES[dtype])
+    if mode == "compiled" and side == "ours":
+        # The head is one product, and the loss wants what it reads.
+        made.hidden = torch.compile(made.hidden)
+    elif mode == "compiled":
+        made = torch.compile(made)
+    runs = passes(side, made, tokens)
+    while True:
+        asked = pipe.recv()
+        if asked == "logits":
+            with torch.no_grad():
+                row = logits_of(side, made, tokens)[:1]
+            pipe.send(row.float().numpy())
+        elif asked == "peak":
+            pipe.send(resident("VmHWM") - before)
+        else:
+            time.sleep(0.05)  # threads of the other side wait awake a while
+            pipe.send(seconds(runs[asked]))
+
+
+class Side:
+    """One library, its model, and the process that runs it."""
+
+    def __init__(self, side: str, mode: str, *model: str):
+        self.pipe, theirs = SPAWN.Pipe()
+        self.process = SPAWN.Process(
+            target=serve, args=(theirs, side, mode, *model), daemon=True
+        )
+        self.process.start()
+        theirs.close()  # or a process that died would be waited for
+
+    def ask(self, what: str) -> Any:
+        self.pipe.send(what)
+        return self.pipe.recv()
 
 
 def draw(shape: str) -> Tensor:
@@ -158,40 +175,40 @@ def draw(shape: str) -> Tensor:
 
 
 def report(
-    label: str, folder: Path, dtype: str, args: argparse.Namespace
+    label: str, mode: str, folder: str, dtype: str, args: argparse.Namespace
 ) -> None:
-    tokens = draw(args.shape)
-    models = {
-        side: read(side, folder, DTYPES[dtype]) for side in ("ours", "theirs")
-    }
-    with torch.no_grad():
-        a, b = (logits_of(s, m, tokens[:1]) for s, m in models.items())
-    difference = float((a - b).abs().max())
+    sides = [
+        Side(side, mode, folder, dtype, args.shape)
+        for side in ("ours", "theirs")
+    ]
+    a, b = (side.ask("logits") for side in sides)
+    difference = float(abs(a - b).max())
     if difference > CLOSE[dtype]:
         raise SystemExit(f"{label}: the logits differ by {difference}")
-    for mode in args.only:
-        ready = models
-        if mode == "compiled":
-            torch._dynamo.reset()
-            ready = {s: torch.compile(m) for s, m in models.items()}
-        found = speeds(ready, tokens, args.rounds)
-        for name, (rate, ratios) in found.items():
-            middle = statistics.median(ratios)
-            row(
-                f"{label}, {mode}, {name}",
-                f"{middle:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})",
-                f"{rate:,.0f} tokens/s",
-            )
-    if not args.no_memory:
-        both = [
-            peak_megabytes(s, folder, dtype, args.shape)
-            for s in ("ours", "theirs")
+    for name in PASSES:
+        for _ in range(3):  # compiles, and fills the caches
+            [side.ask(name) for side in sides]
+        pairs = [
+            [side.ask(name) for side in sides] for _ in range(args.rounds)
         ]
+        ratios = sorted(theirs / ours for ours, theirs in pairs)
+        best = args.tokens / min(ours for ours, _ in pairs)
+        row(
+            f"{label}, {mode}, {name}",
+            f"{statistics.median(ratios):.2f} "
+            f"({ratios[0]:.2f} to {ratios[-1]:.2f})",
+            f"{best:,.0f} tokens/s",
+        )
+    if mode == "eager":  # compiled, it would be the compiler's
+        ours, theirs = (side.ask("peak") for side in sides)
         row(
             f"{label}, peak of training",
-            f"{both[0]:.0f} MB, theirs {both[1]:.0f}",
-            f"{both[0] / both[1]:.2f} times theirs",
+            f"{ours:.0f} MB, theirs {theirs:.0f}",
+            f"{ours / theirs:.2f} times theirs",
         )
+    for side in sides:
+        side.process.kill()
+        side.process.join()
 
 
 def main() -> None:
@@ -203,15 +220,9 @@ def main() -> None:
     )
     parser.add_argument("--dtypes", nargs="+", default=list(DTYPES))
     parser.add_argument("--sizes", nargs="+", default=list(SHAPES))
-    parser.add_argument("--no-memory", action="store_true")
-    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    warnings.filterwarnings("ignore")
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    if args.measure:
-        side, folder = args.measure
-        return measure(side, Path(folder), args.dtypes[0], args.shape)
+    args.tokens = draw(args.shape).numel()
+    quiet()
     heading(f"{args.shape} tokens, {torch.get_num_threads()} threads")
     with tempfile.TemporaryDirectory() as home:
         for family in ("GPT-2", "Llama"):
@@ -219,7 +230,9 @@ def main() -> None:
                 folder = Path(home) / f"{family}-{size}"
                 write(family, size, folder)
                 for dtype in args.dtypes:
-                    report(f"{family} {size} {dtype}", folder, dtype, args)
+                    label = f"{family} {size} {dtype}"
+                    for mode in args.only:
+                        report(label, mode, str(folder), dtype, args)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 SMALL = {
     "kernels.py": "--interpret",
     "model.py": (
-        "--only eager --dtypes float32 --sizes 7M --shape 1x16 --rounds 1 "
-        "--no-memory"
+        "--only eager --dtypes float32 --sizes 7M --shape 1x16 --rounds 1"
     ),
     "text.py": "--megabytes 0.1 --rounds 1 --stream-megabytes 1",
     "text_batches.py": (
