@@ -139,8 +139,7 @@ def serve(pipe: Connection, side: str, mode: str, *model: str) -> None:
     elif mode == "compiled":
         made = torch.compile(made)
     runs = passes(side, made, tokens)
-    while True:
-        asked = pipe.recv()
+    while (asked := pipe.recv()) is not None:
         if asked == "logits":
             with torch.no_grad():
                 row = logits_of(side, made, tokens)[:1]
@@ -207,7 +206,7 @@ def report(
             f"{ours / theirs:.2f} times theirs",
         )
     for side in sides:
-        side.process.kill()
+        side.pipe.send(None)
         side.process.join()
 
 

@@ -86,6 +86,28 @@ def test_without_gradients_each_layer_is_the_same(make):
     assert torch.equal(x, kept)
 
 
+@pytest.mark.parametrize("make", [MLP, GatedMLP, SwiGLU])
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_what_a_hook_kept_stays(make, everywhere):
+    """Bent in its own memory, what a hook kept as the projection would be
+    the activation, without a word to whoever studies the model."""
+    torch.manual_seed(0)
+    layer, x, kept = make(4, 700), torch.randn(3, 150, 4), []
+    first = layer.up if make is MLP else layer.gate
+    expected = first(x).detach()
+
+    def keep(module, inputs, output):
+        if module is first:
+            kept.append(output.detach())
+
+    register = first.register_forward_hook
+    if everywhere:
+        register = nn.modules.module.register_module_forward_hook
+    with register(keep), torch.no_grad():
+        layer(x)
+    assert torch.equal(kept[0], expected)
+
+
 def test_another_activation_makes_another_gate():
     """A gate that is SiLU whatever was passed in."""
     torch.manual_seed(0)

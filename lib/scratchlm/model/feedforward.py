@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+from torch.nn.modules import module
 
 Activation = Callable[[Tensor], Tensor]
 # Numbers of a slice: a megabyte of float32, which a core's own cache holds.
@@ -59,7 +60,14 @@ class MLP(nn.Module):
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         """Return what the layer adds to each position."""
-        return self.down(_bend(self.up(x), self.activation))
+        return self.down(_bend(_read(self.up, x), self.activation))
+
+
+def _read(layer: nn.Module, x: Tensor) -> Tensor:
+    """Apply a layer and return what may be overwritten: no hook keeps it."""
+    y: Tensor = layer(x)
+    kept = layer._forward_hooks or module._global_forward_hooks
+    return y.clone() if kept and not torch.is_grad_enabled() else y
 
 
 def _bend(x: Tensor, activation: Activation) -> Tensor:
@@ -67,8 +75,9 @@ def _bend(x: Tensor, activation: Activation) -> Tensor:
 
     On a CPU a new tensor of this size costs as much as the activation.
     """
-    small = x.numel() <= _SLICE or not x.is_contiguous()
-    if torch.is_grad_enabled() or torch.compiler.is_compiling() or small:
+    known = type(x) is Tensor and x.is_cpu and x.is_contiguous()
+    wanted = torch.is_grad_enabled() or torch.compiler.is_compiling()
+    if wanted or not known or x.numel() <= _SLICE:
         return activation(x)
     for part in torch.split(x.view(-1), _SLICE):
         part.copy_(activation(part))
@@ -102,7 +111,7 @@ class GatedMLP(nn.Module):
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         """Return what the layer adds to each position."""
-        return self.down(self.pass_through(self.gate(x), self.up(x)))
+        return self.down(self.pass_through(_read(self.gate, x), self.up(x)))
 
     def pass_through(
         self, gate: Float[Tensor, "*B F"], up: Float[Tensor, "*B F"]
