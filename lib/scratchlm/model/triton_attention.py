@@ -146,7 +146,7 @@ def _kind(q: Tensor, v: Tensor) -> tuple[int, int]:
 
 class _TritonAttention(torch.autograd.Function):
     @staticmethod
-    def forward(  # noqa: PLR0913, PLR0917
+    def forward(
         ctx: Any, q: Tensor, k: Tensor, v: Tensor, reach: Reach, scale: float
     ) -> Tensor:
         q, k, v = q.contiguous(), k.contiguous(), v.contiguous()

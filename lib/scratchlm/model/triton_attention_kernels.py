@@ -39,7 +39,7 @@ def load_rows(pointer, rows, n_rows, WIDTH: tl.constexpr, PAD: tl.constexpr):
 
 @triton.jit
 @no_type_check
-def store_rows(  # noqa: PLR0913, PLR0917
+def store_rows(
     pointer, x, rows, n_rows, WIDTH: tl.constexpr, PAD: tl.constexpr
 ):
     """Write some rows of a matrix, and nothing beyond its edges.
@@ -54,9 +54,7 @@ def store_rows(  # noqa: PLR0913, PLR0917
 
 @triton.jit
 @no_type_check
-def visible_scores(  # noqa: PLR0913, PLR0917
-    q, k, rows, keys, factor, n_tokens, n_keys, behind, ahead
-):
+def visible_scores(q, k, rows, keys, factor, n_tokens, n_keys, behind, ahead):
     """Return the scores of a tile, -inf where a key is out of sight.
 
     Chapter: book/model/efficient-attention.md.
@@ -69,7 +67,7 @@ def visible_scores(  # noqa: PLR0913, PLR0917
 
 @triton.jit
 @no_type_check
-def mix(  # noqa: PLR0913, PLR0917
+def mix(
     q_ptr, k_ptr, v_ptr, out_ptr, lse_ptr,
     factor, n_tokens, n_keys, behind, ahead,
     GROUP: tl.constexpr, H: tl.constexpr, HV: tl.constexpr,
@@ -119,7 +117,7 @@ def mix(  # noqa: PLR0913, PLR0917
 
 @triton.jit
 @no_type_check
-def differentiate_tile(  # noqa: PLR0913, PLR0917
+def differentiate_tile(
     q, k, v, grad, lse_ptr, along_ptr, rows, keys,
     factor, n_tokens, n_keys, behind, ahead,
 ):  # fmt: skip
@@ -140,7 +138,7 @@ def differentiate_tile(  # noqa: PLR0913, PLR0917
 
 @triton.jit
 @no_type_check
-def differentiate_queries(  # noqa: PLR0913, PLR0917
+def differentiate_queries(
     q_ptr, k_ptr, v_ptr, grad_ptr, lse_ptr, along_ptr, q_grad_ptr,
     factor, n_tokens, n_keys, behind, ahead, scale,
     GROUP: tl.constexpr, H: tl.constexpr, HV: tl.constexpr,
@@ -180,7 +178,7 @@ def differentiate_queries(  # noqa: PLR0913, PLR0917
 
 @triton.jit
 @no_type_check
-def differentiate_keys(  # noqa: PLR0913, PLR0917
+def differentiate_keys(
     q_ptr, k_ptr, v_ptr, grad_ptr, lse_ptr, along_ptr, k_grad_ptr, v_grad_ptr,
     factor, n_tokens, n_keys, behind, ahead, scale,
     GROUP: tl.constexpr, H: tl.constexpr, HV: tl.constexpr,

@@ -103,7 +103,7 @@ def _launch(width: int) -> dict[str, int]:
 # wraps the function would hide its source.
 @triton.jit
 @no_type_check
-def _normalize(  # noqa: PLR0913, PLR0917
+def _normalize(
     x_ptr, weight_ptr, y_ptr, inverse_ptr, eps,
     WIDTH: tl.constexpr, PAD: tl.constexpr,
 ):  # fmt: skip
@@ -122,7 +122,7 @@ def _normalize(  # noqa: PLR0913, PLR0917
 
 @triton.jit
 @no_type_check
-def _differentiate(  # noqa: PLR0913, PLR0917
+def _differentiate(
     grad_ptr,
     x_ptr,
     weight_ptr,
