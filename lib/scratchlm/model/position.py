@@ -211,14 +211,8 @@ class Rotation:
         """Return ``x`` with each pair of axes turned."""
         cos, sin = self.cos.to(x.dtype), self.sin.to(x.dtype)
         if not torch.is_grad_enabled():
-            return _turn(x, cos, sin)
+            return _Turn.forward(x, cos, sin)
         return _Turn.apply(x, cos, sin)  # type: ignore[no-untyped-call]
-
-
-def _turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Roll by half a head, so that each axis meets its partner."""
-    # In place: a second new tensor costs more than all the arithmetic.
-    return x.roll(x.shape[-1] // 2, -1).mul_(sin).addcmul_(x, cos)
 
 
 class _Turn(torch.autograd.Function):
@@ -228,7 +222,9 @@ class _Turn(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        return _turn(x, cos, sin)
+        # Rolled by half a head, each axis meets its partner. In place, as a
+        # second new tensor costs more than the arithmetic.
+        return x.roll(x.shape[-1] // 2, -1).mul_(sin).addcmul_(x, cos)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
