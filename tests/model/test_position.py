@@ -115,6 +115,14 @@ def test_the_backward_of_a_turn_is_the_turn_back():
     assert torch.autograd.gradgradcheck(turn, x)
 
 
+def test_a_turn_keeps_the_layout():
+    """Heads are a view of the projection; turned into another layout, they
+    made PyTorch's kernel answer in one that had to be copied and kept."""
+    x = vectors(0, 2, 5, 3, 8).transpose(1, 2)
+    turned = Rotary(8, 0)(torch.arange(5))(x)
+    assert turned.stride() == x.stride()
+
+
 def test_scaled_lengths_multiply_the_score_twice():
     """A temperature that only the queries got."""
     q, k = vectors(0, 2, 1, 8)

@@ -222,9 +222,11 @@ class _Turn(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        # Rolled by half a head, each axis meets its partner. In place, as a
-        # second new tensor costs more than the arithmetic.
-        return x.roll(x.shape[-1] // 2, -1).mul_(sin).addcmul_(x, cos)
+        # One new tensor, laid out as x is: a second one would cost more than
+        # the arithmetic, and another layout a copy behind attention.
+        y, half = torch.empty_like(x), x.shape[-1] // 2
+        y[..., :half], y[..., half:] = x[..., half:], x[..., :half]
+        return y.mul_(sin).addcmul_(x, cos)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
@@ -293,8 +295,5 @@ class NoRotation(nn.Module):
 
 
 def unturned(x: Tensor) -> Tensor:
-    """Return ``x``: the turn of a model that does not turn.
-
-    Chapter: book/model/embeddings.md.
-    """
+    """Return ``x`` as it is. Chapter: book/model/embeddings.md."""
     return x
