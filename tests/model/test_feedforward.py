@@ -124,6 +124,19 @@ def test_gelu_is_close_to_the_exact_one():
     assert 1e-4 < away < 5e-4  # close, and not the exact one
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gelu_compiled_is_the_same(dtype, unchecked):
+    """The sigmoid of once the argument, or nan where its cube is infinite."""
+    ends = torch.tensor([-1e15, -1e4, 1e4, 1e15])
+    x = torch.cat([torch.linspace(-6, 6, 200), ends]).to(dtype)
+    results = []
+    for function in (gelu_tanh, torch.compile(gelu_tanh)):
+        y = function(leaf := x.clone().requires_grad_())
+        y[:200].sum().backward()
+        results.append((y.detach(), leaf.grad))
+    torch.testing.assert_close(*results)
+
+
 @pytest.mark.parametrize("make", LAYERS)
 def test_each_position_is_alone(make):
     """A layer that mixes positions would see the future."""
