@@ -9,6 +9,7 @@ from scratchlm.model.attention import Attention
 from scratchlm.model.core_attention import DotProduct
 from scratchlm.model.experts import MixtureOfExperts
 from scratchlm.model.feedforward import MLP, SwiGLU
+from scratchlm.model.head import LinearHead
 from scratchlm.model.latent_attention import LatentAttention
 from scratchlm.model.masks import CAUSAL, Everything, Window
 from scratchlm.model.norm import LayerNorm
@@ -37,14 +38,15 @@ def test_nested_partials_are_read():
     "part",
     [
         *(MLP, partial(MLP, bias=False), SwiGLU, LayerNorm),
-        *(partial(LayerNorm, bias=False), nn.Linear),
+        *(partial(LayerNorm, bias=False), nn.Linear, LinearHead),
         *(EXPERTS, partial(EXPERTS, d_expert=20)),
         partial(EXPERTS, shared=partial(MLP, d_ff=24)),
     ],
 )
 def test_a_formula_counts_the_part(small, part):
     """A default of the class that the formula does not share."""
-    second = {LayerNorm: (), nn.Linear: (small.vocab_size,)}
+    vocabulary = (small.vocab_size,)
+    second = {LayerNorm: (), nn.Linear: vocabulary, LinearHead: vocabulary}
     sizes = second.get(read(part)[0], (small.d_ff,))
     built = part(small.d_model, *sizes)
     weights = sum(p.numel() for p in built.parameters())

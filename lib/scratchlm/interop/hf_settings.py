@@ -9,11 +9,15 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
+from torch import nn
+
 from scratchlm.interop.hf_files import Problems
+from scratchlm.model.head import LinearHead
 from scratchlm.model.transformer import TransformerConfig
 
 Settings = Mapping[str, Any]
 MOST = 1 << 16  # layers, or experts; guessed, far above any model's
+_PLAIN_HEAD = partial(nn.Linear, bias=False)  # has the logits of LinearHead
 _LAYERED = ("attention", "core", "feedforward")
 
 
@@ -151,7 +155,8 @@ def differences(one: TransformerConfig, other: TransformerConfig) -> list[str]:
 
 def _field(config: TransformerConfig, name: str) -> Any:
     if name not in _LAYERED:
-        return spelled(getattr(config, name))
+        part = spelled(getattr(config, name))
+        return spelled(LinearHead) if part == spelled(_PLAIN_HEAD) else part
     layers = [spelled(config.part(name, i)) for i in range(config.n_layers)]
     for _, settings in layers:
         if settings.get("scale") == spelled(None):  # a core's own default

@@ -25,6 +25,7 @@ from scratchlm.model.core_attention import (
     Softcapped,
 )
 from scratchlm.model.feedforward import MLP, GatedMLP, SwiGLU
+from scratchlm.model.head import LinearHead
 from scratchlm.model.masks import CAUSAL
 from scratchlm.model.norm import LayerNorm, RMSNorm
 from scratchlm.model.part_costs import (
@@ -156,5 +157,6 @@ KEPT: dict[Part, Callable[[Config, Given, Shape], int]] = {
     RMSNorm: lambda c, given, shape: _norm(c, shape, 1),
     LayerNorm: lambda c, given, shape: _norm(c, shape, 2),
     nn.Linear: _head,
+    LinearHead: _head,
     SoftcappedHead: _softcapped_head,
 }

@@ -29,6 +29,7 @@ from scratchlm.model.core_attention import (
 )
 from scratchlm.model.experts import MixtureOfExperts
 from scratchlm.model.feedforward import MLP, GatedMLP, SwiGLU
+from scratchlm.model.head import LinearHead
 from scratchlm.model.latent_attention import LatentAttention
 from scratchlm.model.masks import CAUSAL, Causal, Everything, Window
 from scratchlm.model.norm import LayerNorm, RMSNorm
@@ -242,6 +243,7 @@ COSTS: dict[Part, Callable[[Config, Given], Cost]] = {
     RMSNorm: lambda c, given: Cost(added=c.d_model),
     LayerNorm: _layer_norm,
     nn.Linear: _head,
+    LinearHead: lambda c, given: Cost(c.d_model * c.vocab_size),
     SoftcappedHead: lambda c, given: Cost(c.d_model * c.vocab_size),
 }
 

@@ -16,6 +16,7 @@ from scratchlm.model.attention import Attention, LayerCache
 from scratchlm.model.block import PreNorm
 from scratchlm.model.core_attention import DotProduct
 from scratchlm.model.feedforward import SwiGLU
+from scratchlm.model.head import LinearHead
 from scratchlm.model.initialization import initialize
 from scratchlm.model.norm import RMSNorm
 from scratchlm.model.position import Rotary, TokenEmbedding
@@ -93,7 +94,7 @@ class TransformerConfig:
     feedforward: Part | tuple[Part, ...] = SwiGLU
     norm: Part = RMSNorm
     block: Part = PreNorm
-    head: Part = partial(nn.Linear, bias=False)  # noqa: RUF009 (frozen)
+    head: Part = LinearHead
     init: Callable[[nn.Module, int], None] = initialize
 
     def __post_init__(self) -> None:
