@@ -2,12 +2,16 @@
 
     python benchmarks/model.py
     python benchmarks/model.py --only eager --dtypes float32 --rounds 9
+    python benchmarks/model.py --shares
 
 Each side has a process of its own, as its users do, so that neither finds
 memory that the other left warm. They run in turn, and the ratio of each pair
 of runs counts: its median is reported, with the lowest and the highest. Each
 side trains on its own loss. Memory is the peak of its process, less what it
-took before the model was read.
+took before the model was read. With ``--shares`` nothing is compared;
+PyTorch's profiler says what part of a pass are calls that both sides make,
+matrix products and the attention kernel: a library that spent no time on
+anything else would be one over that part as fast.
 """
 
 import argparse
@@ -34,6 +38,7 @@ SHAPES = {"7M": (256, 8, 4, 704), "25M": (448, 8, 7, 1216)}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 CLOSE = {"float32": 1e-4, "bfloat16": 0.1}
 PASSES = ("forward", "forward and backward")
+PRODUCTS = ("aten::mm", "aten::addmm", "aten::addmm_")
 SPAWN = multiprocessing.get_context("spawn")
 Run = Callable[[], object]
 
@@ -114,6 +119,20 @@ def seconds(run: Run) -> float:
     return time.perf_counter() - start
 
 
+def share(run: Run) -> float:
+    """The part of a pass that is spent in calls that both sides make."""
+    with torch.profiler.profile() as profile:
+        for _ in range(3):
+            run()
+    times = {e.key: e.self_cpu_time_total for e in profile.key_averages()}
+    same = sum(
+        time
+        for name, time in times.items()
+        if name in PRODUCTS or "flash_attention" in name
+    )
+    return same / sum(times.values())
+
+
 def resident(name: str) -> float:
     """A line of this process's memory, in MB."""
     status = Path("/proc/self/status").read_text()
@@ -146,6 +165,8 @@ def serve(pipe: Connection, side: str, mode: str, *model: str) -> None:
             pipe.send(row.float().numpy())
         elif asked == "peak":
             pipe.send(resident("VmHWM") - before)
+        elif asked.startswith("share "):
+            pipe.send(share(runs[asked.removeprefix("share ")]))
         else:
             time.sleep(0.05)  # threads of the other side wait awake a while
             pipe.send(seconds(runs[asked]))
@@ -187,6 +208,14 @@ def report(
     for name in PASSES:
         for _ in range(3):  # compiles, and fills the caches
             [side.ask(name) for side in sides]
+        if args.shares:
+            ours, theirs = (side.ask(f"share {name}") for side in sides)
+            row(
+                f"{label}, {mode}, {name}",
+                f"{ours:.0%} of ours, {theirs:.0%} of theirs",
+                f"at most {1 / theirs:.2f}",
+            )
+            continue
         pairs = [
             [side.ask(name) for side in sides] for _ in range(args.rounds)
         ]
@@ -198,7 +227,9 @@ def report(
             f"({ratios[0]:.2f} to {ratios[-1]:.2f})",
             f"{best:,.0f} tokens/s",
         )
-    if mode == "eager":  # compiled, it would be the compiler's
+    if (
+        mode == "eager" and not args.shares
+    ):  # compiled, it would be the compiler's
         ours, theirs = (side.ask("peak") for side in sides)
         row(
             f"{label}, peak of training",
@@ -219,6 +250,7 @@ def main() -> None:
     )
     parser.add_argument("--dtypes", nargs="+", default=list(DTYPES))
     parser.add_argument("--sizes", nargs="+", default=list(SHAPES))
+    parser.add_argument("--shares", action="store_true")
     args = parser.parse_args()
     args.tokens = draw(args.shape).numel()
     quiet()

@@ -143,6 +143,13 @@ def test_tests_run_where_the_build_ran(tmp_path, monkeypatch):
     assert kernels.main() == 130
 
 
+def test_no_program_is_an_error_that_says_so(monkeypatch, capsys):
+    """A traceback from deep inside subprocess."""
+    monkeypatch.setattr(sys, "argv", ["kernels"])
+    assert kernels.main() == 2
+    assert "PROGRAM" in capsys.readouterr().err
+
+
 def test_progress_bars_load_without_a_warning(tmp_path):
     """Whatever imports transformers wrote to stderr that a widget is
     missing, and no page with it could be built."""

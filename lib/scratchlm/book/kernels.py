@@ -167,13 +167,16 @@ def main() -> int:
     Chapter: book/setup.md.
 
     Returns:
-        The program's exit status.
+        The program's exit status; 2 if none is named.
     """
+    program = sys.argv[1:]
+    if not program:
+        usage = "usage: python -m scratchlm.book.kernels PROGRAM [ARGUMENT …]"
+        print(usage, file=sys.stderr)
+        return 2
     try:
         with fresh_home(Path(tempfile.gettempdir())) as env:
-            return subprocess.run(
-                sys.argv[1:], env=env, check=False
-            ).returncode
+            return subprocess.run(program, env=env, check=False).returncode
     except KeyboardInterrupt:  # which the program was told of, too
         return 130
 
