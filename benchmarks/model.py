@@ -194,9 +194,43 @@ def draw(shape: str) -> Tensor:
     return torch.randint(VOCABULARY, (batch, length), generator=generator)
 
 
+def shares(label: str, name: str, sides: list[Side]) -> None:
+    """What the profiler says of one pass."""
+    ours, theirs = (side.ask(f"share {name}") for side in sides)
+    row(
+        f"{label}, {name}",
+        f"{ours:.0%} of ours, {theirs:.0%} of theirs",
+        f"at most {1 / theirs:.2f}",
+    )
+
+
+def ratios(
+    label: str, name: str, sides: list[Side], args: argparse.Namespace
+) -> None:
+    """What the clock says of one pass."""
+    pairs = [[side.ask(name) for side in sides] for _ in range(args.rounds)]
+    each = sorted(theirs / ours for ours, theirs in pairs)
+    best = args.tokens / min(ours for ours, _ in pairs)
+    row(
+        f"{label}, {name}",
+        f"{statistics.median(each):.2f} ({each[0]:.2f} to {each[-1]:.2f})",
+        f"{best:,.0f} tokens/s",
+    )
+
+
+def peaks(label: str, sides: list[Side]) -> None:
+    ours, theirs = (side.ask("peak") for side in sides)
+    row(
+        f"{label}, peak of training",
+        f"{ours:.0f} MB, theirs {theirs:.0f}",
+        f"{ours / theirs:.2f} times theirs",
+    )
+
+
 def report(
     label: str, mode: str, folder: str, dtype: str, args: argparse.Namespace
 ) -> None:
+    label = f"{label}, {mode}"
     sides = [
         Side(side, mode, folder, dtype, args.shape)
         for side in ("ours", "theirs")
@@ -209,33 +243,11 @@ def report(
         for _ in range(3):  # compiles, and fills the caches
             [side.ask(name) for side in sides]
         if args.shares:
-            ours, theirs = (side.ask(f"share {name}") for side in sides)
-            row(
-                f"{label}, {mode}, {name}",
-                f"{ours:.0%} of ours, {theirs:.0%} of theirs",
-                f"at most {1 / theirs:.2f}",
-            )
-            continue
-        pairs = [
-            [side.ask(name) for side in sides] for _ in range(args.rounds)
-        ]
-        ratios = sorted(theirs / ours for ours, theirs in pairs)
-        best = args.tokens / min(ours for ours, _ in pairs)
-        row(
-            f"{label}, {mode}, {name}",
-            f"{statistics.median(ratios):.2f} "
-            f"({ratios[0]:.2f} to {ratios[-1]:.2f})",
-            f"{best:,.0f} tokens/s",
-        )
-    if (
-        mode == "eager" and not args.shares
-    ):  # compiled, it would be the compiler's
-        ours, theirs = (side.ask("peak") for side in sides)
-        row(
-            f"{label}, peak of training",
-            f"{ours:.0f} MB, theirs {theirs:.0f}",
-            f"{ours / theirs:.2f} times theirs",
-        )
+            shares(label, name, sides)
+        else:
+            ratios(label, name, sides, args)
+    if mode == "eager" and not args.shares:  # else it holds a compiler
+        peaks(label, sides)
     for side in sides:
         side.pipe.send(None)
         side.process.join()
