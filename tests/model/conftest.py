@@ -174,7 +174,12 @@ def _draw(config, n_tokens, n_rows=2):
 
 @pytest.fixture
 def unchecked():
-    """Check no shapes for a while: torch.compile cannot see through it."""
+    """Check no shapes for a while: torch.compile cannot see through it.
+
+    All checked functions are one wrapper to the compiler, which gives up on
+    a function that it has compiled eight times.
+    """
+    torch.compiler.reset()
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
