@@ -8,10 +8,11 @@ Each side has a process of its own, as its users do, so that neither finds
 memory that the other left warm. They run in turn, and the ratio of each pair
 of runs counts: its median is reported, with the lowest and the highest. Each
 side trains on its own loss. Memory is the peak of its process, less what it
-took before the model was read. With ``--shares`` nothing is compared;
-PyTorch's profiler says what part of a pass are calls that both sides make,
-matrix products and the attention kernel: a library that spent no time on
-anything else would be one over that part as fast.
+took before the model was read.
+
+With ``--shares`` the sides do not race. PyTorch's profiler says what part of
+a pass are calls that both sides make, matrix products and the attention
+kernel; the last column is the ratio of a model whose other parts cost nothing.
 """
 
 import argparse

@@ -32,12 +32,15 @@ def test_no_script_is_left_out():
     assert {path.name for path in FOLDER.glob("*.py")} == set(SMALL)
 
 
-@pytest.mark.parametrize("script", SMALL)
-def test_a_small_run_fills_every_table(script, tmp_path):
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [*SMALL.items(), ("model.py", SMALL["model.py"] + " --shares")],
+)
+def test_a_small_run_fills_every_table(script, arguments, tmp_path):
     """A benchmark that breaks with the interface that it measures, and two
     sides whose results are not the same."""
     done = subprocess.run(
-        [sys.executable, FOLDER / script, *SMALL[script].split()],
+        [sys.executable, FOLDER / script, *arguments.split()],
         cwd=tmp_path,
         capture_output=True,
         text=True,

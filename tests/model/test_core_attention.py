@@ -204,5 +204,12 @@ def test_half_precision_laid_out_in_another_way():
     torch.testing.assert_close(
         DotProduct(4)(*odd), expected, atol=0.01, rtol=0.02
     )
+    inputs = half(2, 12, 8)
+    out, grad = DotProduct(4)(*inputs), torch.randn(2, 4, 8, 12).bfloat16()
+    grads = [
+        torch.autograd.grad(out, inputs, each, retain_graph=True)
+        for each in (grad.mT, grad.mT.contiguous())
+    ]
+    torch.testing.assert_close(*grads)
     none = [x[:, :, :0].requires_grad_() for x in (q, k, v)]
     assert DotProduct(4)(*none).shape == (2, 4, 0, 8)

@@ -29,7 +29,7 @@ class DotProduct(nn.Module):
     Computes ``softmax(scale * q k^T + mask) v`` without holding the T by S
     weights in memory where PyTorch has a kernel for the case. Narrow heads
     in bfloat16 on a CPU have their gradients computed in float32, which
-    takes half the time.
+    is faster there.
 
     Args:
         n_heads: number of query heads N; not used by this core.
@@ -98,9 +98,10 @@ def _known(x: Tensor) -> bool:
 class _WideBackward(torch.autograd.Function):
     """PyTorch's kernel, forward in bfloat16 and backward in float32.
 
-    What the forward leaves for it, the sum of each row's exponentials, is
-    float32 in any case. Measured on 2048 tokens in sequences of 256, with 14
-    heads of 32 axes: 14 ms in place of 26, the conversions counted in.
+    What the forward leaves for it, the logarithm of each row's sum, is
+    float32 in any case. The backward is 3.1 times as fast in sequences of
+    128, 1.9 in 256 and 1.2 in 2048 (measured, 2048 tokens, 14 heads of 32
+    axes, conversions counted in); with 64 axes and 256 tokens it is slower.
     """
 
     @staticmethod
