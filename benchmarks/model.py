@@ -1,12 +1,14 @@
 """Our models beside transformers': same weights, same tokens.
 
     python benchmarks/model.py
-    python benchmarks/model.py --only eager --dtypes float32 --rounds 9
+    python benchmarks/model.py --only eager --dtypes float32 --starts 5
     python benchmarks/model.py --shares
 
 Each side has a process of its own, as its users do, so that neither finds
 memory that the other left warm. They run in turn, and the ratio of each pair
-of runs counts: its median is reported, with the lowest and the highest. Each
+of runs counts: its median is reported, with the lowest and the highest. The
+same two models, started anew, can be at another ratio from then on, so the
+pairs come from ``--starts`` pairs of processes, ``--rounds`` from each. Each
 side trains on its own loss. Memory is the peak of its process, less what it
 took before the model was read.
 
@@ -206,12 +208,11 @@ def shares(label: str, name: str, sides: list[Side]) -> None:
 
 
 def ratios(
-    label: str, name: str, sides: list[Side], args: argparse.Namespace
+    label: str, name: str, pairs: list[list[float]], tokens: int
 ) -> None:
     """What the clock says of one pass."""
-    pairs = [[side.ask(name) for side in sides] for _ in range(args.rounds)]
     each = sorted(theirs / ours for ours, theirs in pairs)
-    best = args.tokens / min(ours for ours, _ in pairs)
+    best = tokens / min(ours for ours, _ in pairs)
     row(
         f"{label}, {name}",
         f"{statistics.median(each):.2f} ({each[0]:.2f} to {each[-1]:.2f})",
@@ -219,8 +220,7 @@ def ratios(
     )
 
 
-def peaks(label: str, sides: list[Side]) -> None:
-    ours, theirs = (side.ask("peak") for side in sides)
+def peaks(label: str, ours: float, theirs: float) -> None:
     row(
         f"{label}, peak of training",
         f"{ours:.0f} MB, theirs {theirs:.0f}",
@@ -228,35 +228,48 @@ def peaks(label: str, sides: list[Side]) -> None:
     )
 
 
+def start(label: str, mode: str, *model: str) -> list[Side]:
+    """Both sides, in new processes, once they have shown the same logits."""
+    sides = [Side(side, mode, *model) for side in ("ours", "theirs")]
+    a, b = (side.ask("logits") for side in sides)
+    difference = float(abs(a - b).max())
+    _, dtype, _ = model
+    if difference > CLOSE[dtype]:
+        raise SystemExit(f"{label}: the logits differ by {difference}")
+    return sides
+
+
 def report(
     label: str, mode: str, folder: str, dtype: str, args: argparse.Namespace
 ) -> None:
     label = f"{label}, {mode}"
-    sides = [
-        Side(side, mode, folder, dtype, args.shape)
-        for side in ("ours", "theirs")
-    ]
-    a, b = (side.ask("logits") for side in sides)
-    difference = float(abs(a - b).max())
-    if difference > CLOSE[dtype]:
-        raise SystemExit(f"{label}: the logits differ by {difference}")
+    pairs: dict[str, list[list[float]]] = {name: [] for name in PASSES}
+    for _ in range(1 if args.shares else args.starts):
+        sides = start(label, mode, folder, dtype, args.shape)
+        for name in PASSES:
+            for _ in range(3):  # compiles, and fills the caches
+                [side.ask(name) for side in sides]
+            if args.shares:
+                shares(label, name, sides)
+                continue
+            for _ in range(args.rounds):
+                pairs[name].append([side.ask(name) for side in sides])
+        memory = [side.ask("peak") for side in sides]
+        for side in sides:
+            side.pipe.send(None)
+            side.process.join()
+    if args.shares:
+        return
     for name in PASSES:
-        for _ in range(3):  # compiles, and fills the caches
-            [side.ask(name) for side in sides]
-        if args.shares:
-            shares(label, name, sides)
-        else:
-            ratios(label, name, sides, args)
-    if mode == "eager" and not args.shares:  # else it holds a compiler
-        peaks(label, sides)
-    for side in sides:
-        side.pipe.send(None)
-        side.process.join()
+        ratios(label, name, pairs[name], args.tokens)
+    if mode == "eager":  # else it holds a compiler
+        peaks(label, *memory)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--starts", type=int, default=3)
     parser.add_argument("--shape", default="8x256", help="batch x tokens")
     parser.add_argument(
         "--only", nargs="+", default=["eager", "compiled"], metavar="MODE"

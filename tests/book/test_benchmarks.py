@@ -11,7 +11,8 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 SMALL = {
     "kernels.py": "--interpret",
     "model.py": (
-        "--only eager --dtypes float32 --sizes 7M --shape 1x16 --rounds 1"
+        "--only eager --dtypes float32 --sizes 7M --shape 1x16"
+        " --rounds 1 --starts 1"
     ),
     "text.py": "--megabytes 0.1 --rounds 1 --stream-megabytes 1",
     "text_batches.py": (

@@ -185,5 +185,6 @@ class _SiluGate(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         gate, up = ctx.saved_tensors
-        gate_grad = torch.ops.aten.silu_backward(grad * up, gate)
-        return gate_grad, F.silu(gate).mul_(grad)
+        bent = grad * up  # becomes the gradient of the gate, in place
+        torch.ops.aten.silu_backward.grad_input(bent, gate, grad_input=bent)
+        return bent, F.silu(gate).mul_(grad)

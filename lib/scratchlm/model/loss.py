@@ -214,13 +214,20 @@ class _LinearSurprise(torch.autograd.Function):
 
 
 def _sum_and_differentiate_(x: Tensor, at: Tensor, counted: Tensor) -> Tensor:
-    """Return the sum of the losses; gradients take the place of logits."""
+    """Return the sum of the losses; gradients take the place of logits.
+
+    Each number is raised once, for its row's sum and for its gradient.
+    """
     wide = _wide(x)
-    norm, total = _norm_and_sum(wide, at, counted)
-    p = _gradient_(wide, norm, at, counted)
+    wide -= wide.amax(-1, keepdim=True)
+    own = wide.gather(-1, at)
+    p = wide.exp_()
+    norm = p.sum(-1, keepdim=True)
+    p *= counted / norm
+    p.scatter_add_(-1, at, -counted.to(p.dtype))
     if p is not x:
         x.copy_(p)
-    return total
+    return ((norm.log() - own) * counted).sum()
 
 
 def _add_product_(sum_: Tensor, left: Tensor, right: Tensor) -> None:
