@@ -159,6 +159,17 @@ def test_gradients_without_logits_are_right():
     )
 
 
+def test_large_scores_stay_finite_without_logits():
+    """exp(1000) is infinite; each block takes its own maximum off first."""
+    x = torch.tensor([[1000.0]], requires_grad=True)
+    weight = torch.tensor([[1.0], [0.0]], requires_grad=True)
+    value = linear_cross_entropy(x, weight, torch.tensor([1]))
+    assert value == 1000
+    value.backward()
+    assert x.grad.tolist() == [[1]]
+    assert weight.grad.tolist() == [[1000], [-1000]]
+
+
 def test_logits_are_never_whole():
     """A block that is kept for the backward, and all of them with it."""
     x, weight, targets = head(8, 512, 1024, torch.float32)

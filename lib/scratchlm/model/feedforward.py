@@ -185,6 +185,6 @@ class _SiluGate(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         gate, up = ctx.saved_tensors
-        bent = grad * up  # becomes the gradient of the gate, in place
-        torch.ops.aten.silu_backward.grad_input(bent, gate, grad_input=bent)
-        return bent, F.silu(gate).mul_(grad)
+        dgate = grad * up  # of silu(gate), and after the next line of gate
+        torch.ops.aten.silu_backward.grad_input(dgate, gate, grad_input=dgate)
+        return dgate, F.silu(gate).mul_(grad)
