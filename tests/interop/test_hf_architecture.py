@@ -6,13 +6,14 @@ from torch import nn
 
 from scratchlm.interop.hf_architecture import (
     describe,
+    differences,
     find_family,
     read_config,
 )
 from scratchlm.interop.hf_files import Problems
-from scratchlm.interop.hf_settings import differences
 from scratchlm.model import presets
 from scratchlm.model.alibi import ALiBi
+from scratchlm.model.core_attention import DotProduct, Softcapped
 from scratchlm.model.experts import MixtureOfExperts
 from scratchlm.model.norm import LayerNorm
 from scratchlm.model.position import NoRotation
@@ -94,3 +95,25 @@ def test_problems_leave_no_config():
     family = find_family({"model_type": "llama"})
     assert read_config(family, {"vocab_size": 3}, problems) is None
     assert len(problems.found) == 5
+
+
+def test_differences_are_those_that_change_a_logit(small):
+    """A model refused for the way its weights were once drawn, or for a
+    default that is spelled out; one accepted although a layer differs."""
+    config = small.config
+    core = partial(DotProduct, scale=config.d_head**-0.5)
+    same = replace(
+        config,
+        init=lambda model, n_layers: None,
+        d_rotary=config.d_head,
+        core=(core, DotProduct),
+        head=partial(nn.Linear, bias=False),
+    )
+    assert differences(config, same) == []
+    other = replace(
+        config,
+        d_rotary=4,
+        core=(core, partial(Softcapped, cap=9.0)),
+        tied=True,
+    )
+    assert differences(config, other) == ["tied", "core", "d_rotary"]

@@ -1,18 +1,15 @@
-from dataclasses import replace
 from functools import partial
 
 import pytest
-from torch import nn
 from torch.nn import functional as F
 
 from scratchlm.interop.hf_files import Problems
 from scratchlm.interop.hf_settings import (
     Reader,
-    differences,
     settings_of,
     spelled,
 )
-from scratchlm.model.core_attention import DotProduct, Softcapped
+from scratchlm.model.core_attention import DotProduct
 from scratchlm.model.feedforward import GatedMLP, SwiGLU
 from scratchlm.model.masks import CAUSAL, Window
 from scratchlm.model.norm import RMSNorm
@@ -92,25 +89,3 @@ def test_equal_parts_are_spelled_equally():
     assert spelled(one) != spelled(partial(DotProduct, mask=Window(4)))
     assert spelled(RMSNorm) == spelled(partial(RMSNorm, eps=1e-6))
     assert spelled(SwiGLU) != spelled(GatedMLP)
-
-
-def test_differences_are_those_that_change_a_logit(small):
-    """A model refused for the way its weights were once drawn, or for a
-    default that is spelled out; one accepted although a layer differs."""
-    config = small.config
-    core = partial(DotProduct, scale=config.d_head**-0.5)
-    same = replace(
-        config,
-        init=lambda model, n_layers: None,
-        d_rotary=config.d_head,
-        core=(core, DotProduct),
-        head=partial(nn.Linear, bias=False),
-    )
-    assert differences(config, same) == []
-    other = replace(
-        config,
-        d_rotary=4,
-        core=(core, partial(Softcapped, cap=9.0)),
-        tied=True,
-    )
-    assert differences(config, other) == ["tied", "core", "d_rotary"]

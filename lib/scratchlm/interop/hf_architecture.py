@@ -3,13 +3,25 @@
 Chapter: book/model/transformer.md.
 """
 
+from dataclasses import fields
+from functools import partial
 from typing import Any
+
+from torch import nn
 
 from scratchlm.interop.hf_config import Parts
 from scratchlm.interop.hf_families import FAMILIES, Family
 from scratchlm.interop.hf_files import Problems
-from scratchlm.interop.hf_settings import Reader, Settings, differences
+from scratchlm.interop.hf_settings import (
+    Reader,
+    Settings,
+    spelled,
+)
+from scratchlm.model.head import LinearHead
 from scratchlm.model.transformer import TransformerConfig
+
+_PLAIN_HEAD = partial(nn.Linear, bias=False)  # has the logits of LinearHead
+_LAYERED = ("attention", "core", "feedforward")
 
 
 def find_family(settings: Settings) -> Family:
@@ -107,3 +119,27 @@ def describe(
         f" that is published{nearest}. Replace the part, or keep the model in "
         "a file of your own"
     )
+
+
+def differences(one: TransformerConfig, other: TransformerConfig) -> list[str]:
+    """Return the names of fields in which two models differ.
+
+    Chapter: book/model/transformer.md.
+
+    How weights are drawn is no difference: they are in the file.
+    """
+    names = [f.name for f in fields(one) if f.name not in ("init", "d_rotary")]
+    differing = [n for n in names if _field(one, n) != _field(other, n)]
+    turned = [c.d_rotary or c.d_head for c in (one, other)]
+    return differing + ["d_rotary"] * (turned[0] != turned[1])
+
+
+def _field(config: TransformerConfig, name: str) -> Any:
+    if name not in _LAYERED:
+        part = spelled(getattr(config, name))
+        return spelled(LinearHead) if part == spelled(_PLAIN_HEAD) else part
+    layers = [spelled(config.part(name, i)) for i in range(config.n_layers)]
+    for _, settings in layers:
+        if settings.get("scale") == spelled(None):  # a core's own default
+            settings["scale"] = spelled(config.d_head**-0.5)
+    return layers

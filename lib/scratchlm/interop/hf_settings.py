@@ -1,24 +1,19 @@
 """Settings of a published model, read one by one, and parts spelled out.
 
 Chapter: book/model/transformer.md.
+
+PyTorch is not needed.
 """
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import fields
 from functools import partial
 from typing import Any
 
-from torch import nn
-
 from scratchlm.interop.hf_files import Problems
-from scratchlm.model.head import LinearHead
-from scratchlm.model.transformer import TransformerConfig
 
 Settings = Mapping[str, Any]
 MOST = 1 << 16  # layers, or experts; guessed, far above any model's
-_PLAIN_HEAD = partial(nn.Linear, bias=False)  # has the logits of LinearHead
-_LAYERED = ("attention", "core", "feedforward")
 
 
 class Reader:
@@ -98,8 +93,8 @@ class Reader:
         value = self._given(name, allowed[0])
         if not any(value == each for each in allowed):
             self.problems.add(
-                f"{name} is {value!r}, which no part of this package does; "
-                f"it reads {' or '.join(map(repr, allowed))}"
+                f"{name} is {value!r}, which is not done here; this reads "
+                f"{' or '.join(map(repr, allowed))}"
             )
 
     def _given(self, name: str, default: object) -> Any:
@@ -138,30 +133,6 @@ def spelled(part: Any) -> tuple[Any, dict[str, Any]]:
     made = part.func if isinstance(part, partial) else part
     named = settings_of(part).items()
     return made, {name: spelled(value) for name, value in named}
-
-
-def differences(one: TransformerConfig, other: TransformerConfig) -> list[str]:
-    """Return the names of fields in which two models differ.
-
-    Chapter: book/model/transformer.md.
-
-    How weights are drawn is no difference: they are in the file.
-    """
-    names = [f.name for f in fields(one) if f.name not in ("init", "d_rotary")]
-    differing = [n for n in names if _field(one, n) != _field(other, n)]
-    turned = [c.d_rotary or c.d_head for c in (one, other)]
-    return differing + ["d_rotary"] * (turned[0] != turned[1])
-
-
-def _field(config: TransformerConfig, name: str) -> Any:
-    if name not in _LAYERED:
-        part = spelled(getattr(config, name))
-        return spelled(LinearHead) if part == spelled(_PLAIN_HEAD) else part
-    layers = [spelled(config.part(name, i)) for i in range(config.n_layers)]
-    for _, settings in layers:
-        if settings.get("scale") == spelled(None):  # a core's own default
-            settings["scale"] = spelled(config.d_head**-0.5)
-    return layers
 
 
 def _none() -> None:
