@@ -97,6 +97,24 @@ def test_weights_may_be_wider_than_the_stream():
 
 
 @pytest.mark.parametrize("n_rows", [3, 1 << 12])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_wider_weight_is_not_rounded(n_rows, compiled):
+    """Gemma's 1 + w, kept in float32 beside a bfloat16 stream: 1.003 was 1
+    on a few tokens, on a GPU and compiled, and 1.003 elsewhere."""
+    torch.manual_seed(0)
+    x = draw(n_rows, 64, dtype=torch.bfloat16)
+    weight = 1 + 0.003 * draw(64, dtype=torch.float32)
+    exact = rms_norm_naive(x.double(), weight.double(), 1e-6).bfloat16()
+    norm = unwrap(rms_norm)
+    if compiled:
+        norm = torch.compile(norm, fullgraph=True, backend="eager")
+    with torch.no_grad():
+        evaluated = norm(x, weight, 1e-6)
+    for y in (evaluated, norm(x, weight, 1e-6)):
+        assert (y != exact).double().mean() < 1e-2  # the ties of rounding
+
+
+@pytest.mark.parametrize("n_rows", [3, 1 << 12])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_without_gradients_it_is_the_same_function(n_rows, dtype):
     """Paths that drift apart: a model that answers otherwise in evaluation
