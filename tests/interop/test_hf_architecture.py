@@ -50,6 +50,7 @@ def test_presets_are_what_they_are_called(preset):
         ("core", ALiBi),
         ("norm", LayerNorm),
         ("rotary", NoRotation),
+        ("d_rotary", 4),
         ("head", nn.Linear),
         (
             "feedforward",

@@ -44,6 +44,18 @@ def test_the_graph_gives_our_logits(name, publish, tmp_path, capfd):
     assert all(torch.equal(again[n], w) for n, w in state.items())
 
 
+@torch.no_grad()
+def test_a_head_that_is_turned_in_part_has_a_form(small, tmp_path):
+    """All axes turned in the graph, and some in the model."""
+    model = Transformer(replace(small.config, d_rotary=4)).eval()
+    onnx.export(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    tokens = torch.randint(96, (2, 24))
+    (logits,) = session.run(None, {"tokens": tokens.numpy()})
+    expected = model(tokens).numpy()
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-4)
+
+
 class Undecided(nn.Module):
     """A layer that looks at its numbers before it knows what to do."""
 

@@ -50,7 +50,7 @@ UNTURNED = replace(SMALL, rotary=NoRotation)
 WINDOWED = partial(DotProduct, mask=Window(5))
 VARIANTS = {
     "rope": SMALL,
-    "part of a head turned": replace(SMALL, d_rotary=8),
+    "part of a head turned": replace(SMALL, d_rotary=4),
     "multi-head": replace(SMALL, n_kv_heads=4),
     "multi-query": replace(SMALL, n_kv_heads=1),
     "learned positions": replace(UNTURNED, embedding=LearnedPositions),

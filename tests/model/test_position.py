@@ -119,8 +119,31 @@ def test_a_turn_keeps_the_layout():
     """Heads are a view of the projection; turned into another layout, they
     made PyTorch's kernel answer in one that had to be copied and kept."""
     x = vectors(0, 2, 5, 3, 8).transpose(1, 2)
-    turned = Rotary(8, 0)(torch.arange(5))(x)
-    assert turned.stride() == x.stride()
+    for n in (8, 4):
+        turned = Rotary(n, 0)(torch.arange(5))(x)
+        assert turned.stride() == x.stride()
+
+
+def test_axes_beyond_those_that_turn_stay():
+    """A head of which a part is turned, which fails in the first forward
+    pass; a last part that is turned too, or multiplied by YaRN's length."""
+    x = vectors(0, 2, 3, 5, 12).requires_grad_()
+    turn = Rotary(8, 0, scaling=YaRN(4.0, original=64))(torch.arange(5))
+    turned = turn(x)
+    assert torch.equal(turned[..., 8:], x[..., 8:])
+    assert torch.equal(turned[..., :8], turn(x[..., :8]))
+    grad = vectors(1, 2, 3, 5, 12)
+    (whole,) = torch.autograd.grad(turned, x, grad)
+    (part,) = torch.autograd.grad(turn(x[..., :8]), x, grad[..., :8])
+    assert torch.equal(whole[..., :8], part[..., :8])
+    assert torch.equal(whole[..., 8:], grad[..., 8:])
+
+
+def test_more_axes_than_a_head_has_are_refused():
+    """Two tensors that do not fit, deep in the first forward pass."""
+    turn = Rotary(8, 0)(torch.arange(5))
+    with pytest.raises(ValueError, match="turn 8 of 6 axes; lower d_rotary"):
+        turn(vectors(0, 5, 6))
 
 
 def test_scaled_lengths_multiply_the_score_twice():

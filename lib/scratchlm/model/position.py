@@ -1,9 +1,8 @@
 """Tell the model where a token stands. Chapter: book/model/embeddings.md.
 
-Three places can carry the order: the embedding (learned and sinusoidal
-vectors are added to it), the queries and keys (RoPE turns them), and the
-scores (ALiBi, in ``alibi``). An embedding's ``max_tokens`` says
-how many positions it can tell apart.
+Three places can carry the order: the embedding, the queries and keys (RoPE
+turns them), and the scores (ALiBi, in ``alibi``). An embedding's
+``max_tokens`` says how many positions it can tell apart.
 """
 
 from collections.abc import Callable
@@ -27,8 +26,7 @@ class TokenEmbedding(nn.Module):
     Args:
         vocab_size: number of tokens.
         d_model: width of the residual stream.
-        max_tokens: taken like the other embeddings do, and not used: a
-            model whose order comes from elsewhere has no limit here.
+        max_tokens: not used; an order from elsewhere has no limit here.
         scale: what the vectors are multiplied by.
     """
 
@@ -175,8 +173,7 @@ class Angles(nn.Module):
         the position; ``to_empty`` would keep nothing.
         """
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        device = self.frequencies.device
-        self.frequencies = self._compute().to(device)
+        self.frequencies = self._compute().to(self.frequencies.device)
         return self
 
     def forward(
@@ -192,7 +189,7 @@ class Rotation:
     Chapter: book/model/embeddings.md.
 
     Axis ``i`` of the first half is paired with axis ``i`` of the second,
-    as in the checkpoints that people publish.
+    as in the checkpoints that people publish. Axes beyond them stay.
 
     Args:
         angles: of each position and pair, in radians.
@@ -208,7 +205,14 @@ class Rotation:
         self.sin = torch.cat((-sin, sin), -1)
 
     def __call__(self, x: Float[Tensor, "*B T H"]) -> Float[Tensor, "*B T H"]:
-        """Return ``x`` with each pair of axes turned."""
+        """Return ``x`` with each pair turned, the last axes as they are."""
+        n, wide = self.cos.shape[-1], x.shape[-1]
+        if n > wide:
+            raise ValueError(f"cannot turn {n} of {wide} axes; lower d_rotary")
+        if n < wide:
+            y = x.clone()  # laid out as x is, which a concatenation is not
+            y[..., :n] = self(x[..., :n])
+            return y
         cos, sin = self.cos.to(x.dtype), self.sin.to(x.dtype)
         if not torch.is_grad_enabled():
             return _Turn.forward(x, cos, sin)
@@ -244,14 +248,12 @@ class Rotary(nn.Module):
 
     Chapter: book/model/embeddings.md.
 
-    The score of a turned query and a turned key depends on their distance
-    alone. Nothing is learned.
+    The score of two turned vectors depends on their distance alone.
 
     Args:
-        d_head: width of one head, even.
+        d_head: number of axes of a head that are turned, even.
         max_tokens: not used; a turn goes on for ever.
-        theta: the slowest pair turns by about ``1 / theta`` radians from
-            one position to the next.
+        theta: see :func:`rope_frequencies`.
         scaling: changes the frequencies for a longer context.
 
     Raises:
@@ -282,8 +284,7 @@ class NoRotation(nn.Module):
     """Leave queries and keys as they are. Chapter: book/model/embeddings.md.
 
     Args:
-        d_head: not used.
-        max_tokens: not used.
+        d_head: not used; nor is ``max_tokens``.
     """
 
     def __init__(self, d_head: int, max_tokens: int):
