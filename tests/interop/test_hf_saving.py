@@ -44,6 +44,38 @@ def test_the_tokenizer_travels_with_its_model(small, tmp_path):
     assert settings["eos_token_id"] == tokenizer.special_tokens[end]
 
 
+def ids_in(folder):
+    settings = json.loads((folder / "config.json").read_text())
+    return {n: i for n, i in settings.items() if n.endswith("_token_id")}
+
+
+def test_the_ids_of_a_published_model_can_be_kept(edited, tmp_path, theirs):
+    """A Llama 3 that is saved elsewhere and does not know its own end: it
+    writes until it is stopped."""
+    source = edited("llama3", bos_token_id=5, eos_token_id=[7, 9])
+    model, tokenizer = hf.load(source)
+    hf.save(model, tokenizer, tmp_path / "new", like=source)
+    assert ids_in(tmp_path / "new") == ids_in(source)
+    assert theirs(tmp_path / "new").generation_config.eos_token_id == [7, 9]
+    with pytest.raises(ValueError, match="no folder"):
+        hf.save(model, None, tmp_path / "new", like=tmp_path / "none")
+    assert ids_in(tmp_path / "new") == ids_in(source)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_ids_stay_where_a_model_is_saved_over(edited, told):
+    """A fine-tuned model in the place of its source, which has forgotten
+    where a text ends; a folder with a broken file, refused."""
+    ids = {"bos_token_id": 5, "eos_token_id": [7, 9], "pad_token_id": 3}
+    folder = edited("llama3", **ids)
+    model, tokenizer = hf.load(folder)
+    if not told:
+        (folder / "config.json").write_text("{")
+        ids = {"bos_token_id": None, "eos_token_id": None}
+    hf.save(model, tokenizer, folder)
+    assert ids_in(folder) == ids
+
+
 def test_a_tokenizer_too_large_for_its_model_is_refused(small, tmp_path):
     """Ids that the embedding has no row for."""
     tokenizer = BPETokenizer.train(["ab"], 256)

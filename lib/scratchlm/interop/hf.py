@@ -6,7 +6,7 @@ Chapter: book/model/transformer.md.
 import json
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import save_file
@@ -31,6 +31,7 @@ from scratchlm.interop.hf_files import (
     replacing,
     weights_in,
 )
+from scratchlm.interop.hf_settings import Settings
 from scratchlm.interop.hf_tokenizer import read_tokenizer
 from scratchlm.interop.hf_weights import Weights, adopt, publish
 from scratchlm.model.transformer import Transformer, TransformerConfig
@@ -38,6 +39,7 @@ from scratchlm.text.durable import write_whole
 from scratchlm.text.subword import SubwordTokenizer
 
 _END = "<|endoftext|>"
+_IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 _NUMBERS = {torch.float64, torch.float32, torch.float16, torch.bfloat16}
 
 
@@ -155,11 +157,12 @@ def _compare(
             )
 
 
-def save(
+def save(  # noqa: PLR0913
     model: Transformer,
     tokenizer: SubwordTokenizer | None,
     folder: str | Path,
     *,
+    like: str | Path | None = None,
     architecture: str | None = None,
     max_shard_bytes: int = 1 << 32,
 ) -> None:
@@ -175,34 +178,49 @@ def save(
         model: any that a published architecture describes.
         tokenizer: saved beside it; if None, what lies there stays.
         folder: where; made if it is missing.
+        like: a published model, as for :func:`load`, whose ids of the
+            tokens that begin, end and fill up a text are kept. If None,
+            the tokenizer's ``<|endoftext|>`` begins and ends; without one
+            the ids that ``folder`` names stay, and a new folder names none,
+            so that ``generate`` of transformers does not end.
         architecture: the one to write, where several would do.
         max_shard_bytes: weights go into several files from this size on; a
             larger tensor gets a file of its own.
 
     Raises:
         ValueError: no architecture has these parts, the tokenizer has more
-            tokens than the model, or the folder cannot be written. What was
-            on disk is left as it was.
+            tokens than the model, ``like`` is no model, or the folder cannot
+            be written. What was on disk is left as it was.
     """
     family, settings = describe(model.config, architecture)
     _check(model, tokenizer)
     state = state_of(model)
     dtype = state[EMBEDDING].dtype
     tensors = publish(state, family.rules, dtype)
-    end = tokenizer and tokenizer.special_tokens.get(_END)
-    settings |= {
-        "torch_dtype": str(dtype).removeprefix("torch."),
-        # Or transformers takes the family's own, which mean other tokens.
-        "bos_token_id": end,
-        "eos_token_id": end,
-    }
-    text = json.dumps(settings, indent=2)
     folder = Path(folder)
+    settings["torch_dtype"] = str(dtype).removeprefix("torch.")
+    settings |= _ids(tokenizer, folder, like)
+    text = json.dumps(settings, indent=2)
     with replacing(folder, weights_in(folder)) as stage:
         _write_tensors(tensors, stage, max_shard_bytes)
         if tokenizer is not None:
             tokenizer.save(stage)
         write_whole(stage / CONFIG, text.encode())
+
+
+def _ids(
+    tokenizer: SubwordTokenizer | None, folder: Path, like: str | Path | None
+) -> Settings:
+    """Which tokens begin, end and fill up a text."""
+    end = tokenizer and tokenizer.special_tokens.get(_END)
+    # Or transformers takes the family's own, which mean other tokens.
+    ids: dict[str, Any] = dict.fromkeys(_IDS[:2], end)
+    if like is not None:
+        ids = read_settings(find_folder(like) / CONFIG)
+    elif end is None:
+        with Problems():  # a broken file names none, as a missing one
+            ids |= read_settings(folder / CONFIG)
+    return {name: ids[name] for name in _IDS if name in ids}
 
 
 def _check(model: Transformer, tokenizer: SubwordTokenizer | None) -> None:
