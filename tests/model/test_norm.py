@@ -129,6 +129,35 @@ def test_without_gradients_it_is_the_same_function(n_rows, dtype):
     assert torch.equal(x, kept)
 
 
+@pytest.mark.parametrize("grad", [True, False])
+@pytest.mark.parametrize(
+    ("shape", "wide"),
+    [((2, 6), (4,)), ((4,), (2, 4)), ((3, 2, 4), (8,)), ((2, 1), (4,))],
+)
+def test_another_width_is_refused(shape, wide, grad):
+    """Twelve numbers in rows of four: a norm across vectors, and no error
+    where gradients are asked for."""
+    with (
+        torch.set_grad_enabled(grad),
+        pytest.raises(ValueError, match=r"the shape \(.*make the norm for"),
+    ):
+        rms_norm(draw(*shape), draw(*wide), 1e-6)
+
+
+def test_the_check_of_the_width_can_be_recorded():
+    """A check that a compiler, an exporter or a tensor without numbers
+    cannot pass."""
+    x = torch.ones(3, 2, 4, device="meta")
+    assert RMSNorm((2, 4)).to("meta")(x).shape == x.shape
+    n_rows = torch.export.Dim.DYNAMIC
+    with torch.no_grad():
+        recorded = torch.export.export(
+            RMSNorm(8), (torch.ones(3, 8),), dynamic_shapes=({0: n_rows},)
+        )
+    x = draw(5, 8, dtype=torch.float32)
+    torch.testing.assert_close(recorded.module()(x), RMSNorm(8)(x))
+
+
 def test_strides_do_not_matter():
     """A view of a transposed tensor, or of the gradient of one, read in
     the order of memory."""

@@ -71,6 +71,12 @@ def test_where_no_kernel_can_run():
         triton_rms_norm(torch.zeros(2, 4), weight, 0.1)
 
 
+def test_another_width_is_refused():
+    """Twelve numbers in rows of four: a norm across vectors."""
+    with pytest.raises(ValueError, match=r"shape \(2, 6\).*make the norm for"):
+        triton_rms_norm(torch.zeros(2, 6), torch.ones(4), 0.1)
+
+
 def check_types():
     with pytest.raises(ValueError, match="float64, and the kernel computes"):
         triton_rms_norm(torch.zeros(2, 4).double(), torch.ones(4), 0.1)

@@ -62,7 +62,11 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(shape))
 
     def forward(self, x: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
-        """Return ``x`` with mean square 1, scaled."""
+        """Return ``x`` with mean square 1, scaled.
+
+        Raises:
+            ValueError: see :func:`rms_norm`.
+        """
         return rms_norm(x, self.weight, self.eps)
 
 
@@ -77,7 +81,11 @@ def rms_norm(
         x: any leading axes, then those of ``weight``.
         weight: what the normed vector is multiplied by.
         eps: added to the mean square.
+
+    Raises:
+        ValueError: the last axes of ``x`` are not those of ``weight``.
     """
+    check_axes(x, weight)
     # PyTorch has a fused kernel on a GPU, its compiler fuses the composite,
     # and without a backward its one call beats ours on a few tokens. Left
     # to do better in is a CPU, uncompiled: training is 2 to 4 times as fast
@@ -94,6 +102,25 @@ def rms_norm(
     if not torch.is_grad_enabled():
         return _normalize(x, weight, eps)[0]
     return _RMSNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]
+
+
+def check_axes(x: Tensor, weight: Tensor) -> None:
+    """Refuse vectors of another width. Chapter: book/model/block.md.
+
+    Read as rows of the weight's width they would give numbers all the same.
+
+    Args:
+        x: what is to be normed.
+        weight: of the norm.
+
+    Raises:
+        ValueError: the last axes of ``x`` are not those of ``weight``.
+    """
+    if x.shape[x.ndim - weight.ndim :] != weight.shape:
+        raise ValueError(
+            f"x has the shape {tuple(x.shape)}, whose last axes are not the "
+            f"norm's, {tuple(weight.shape)}; make the norm for this width"
+        )
 
 
 def _normalize(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from scratchlm.model.norm import RMSNorm
+from scratchlm.model.norm import RMSNorm, check_axes
 from scratchlm.model.triton_launch import padded, require_runnable, triton
 
 tl = triton.language
@@ -55,8 +55,10 @@ def triton_rms_norm(
 
     Raises:
         ValueError: a tensor is not on a GPU, and Triton's interpreter does
-            not run; or it has 64 bits.
+            not run; it has 64 bits; or the last axes of ``x`` are not those
+            of ``weight``.
     """
+    check_axes(x, weight)
     require_runnable(_normalize, x, weight)
     rows = x.reshape(-1, weight.numel())
     apply: Any = _TritonRMSNorm.apply
