@@ -161,6 +161,14 @@ def test_sizes_that_make_no_model_are_named(given, message):
         replace(SMALL, **given)
 
 
+@pytest.mark.parametrize("none", [0, 0.0])
+def test_no_dropout_may_be_a_whole_number(none):
+    """Nought taken for a size, and refused with "use at least 1"."""
+    assert CustomLanguageModel(replace(SMALL, dropout=none)).drop.p == 0
+    with pytest.raises(ValueError, match="dropout is 1; use a probability"):
+        replace(SMALL, dropout=1)
+
+
 def test_the_defaults_are_the_smallest_gpt2():
     """A default that drifted from the model that it is named after."""
     with torch.device("meta"):

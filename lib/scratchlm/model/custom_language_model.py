@@ -3,7 +3,7 @@
 Chapter: book/model/transformer.md.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
@@ -15,6 +15,8 @@ from scratchlm.model.core_attention import DotProduct
 from scratchlm.model.feedforward import MLP
 from scratchlm.model.initialization import initialize
 from scratchlm.model.norm import LayerNorm
+
+_SIZES = ("vocab_size", "block_size", "n_layer", "n_head", "n_embd")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +47,14 @@ class LLMConfig:
     n_layer: int = 12
     n_head: int = 12
     n_embd: int = 768
-    dropout: float = 0.0
+    dropout: float | int = 0.0
     bias: bool = True
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            size = getattr(self, field.name)
-            if type(size) is int and size < 1:
-                raise ValueError(f"{field.name} is {size}; use at least 1")
+        for name in _SIZES:
+            size = getattr(self, name)
+            if size < 1:
+                raise ValueError(f"{name} is {size}; use at least 1")
         if self.n_embd % self.n_head:
             raise ValueError(
                 f"n_head is {self.n_head}, which does not divide n_embd, "
