@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from scratchlm.interop import hf
 from scratchlm.interop.hf_files import (
     WANTED,
     Problems,
@@ -150,6 +151,25 @@ def test_shards_are_read_as_one(shards):
 def test_an_index_that_lies_is_refused(shards, places, problem):
     """A file elsewhere on the disk, read because a download said so."""
     assert problem in tensors_of(shards(**places))[1][0]
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_a_folder_without_tensors_is_told(shards, single):
+    """An error about an empty sequence, from deep inside the loader."""
+    folder = shards()
+    if single:
+        save_file({}, folder / "model.safetensors")
+    tensors, problems = tensors_of(folder)
+    assert tensors == {}
+    assert "there are no tensors" in problems[0]
+
+
+def test_a_model_without_tensors_is_refused(edited):
+    """An error from deep inside, and none of the other problems."""
+    folder = edited("llama3", hidden_act="gelu")
+    save_file({}, folder / "model.safetensors")
+    with pytest.raises(ValueError, match=r"(?s)no tensors.*hidden_act"):
+        hf.load(folder)
 
 
 def test_an_index_tells_all_its_problems(shards):

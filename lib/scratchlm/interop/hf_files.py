@@ -161,6 +161,8 @@ def read_tensors(
         if twice:
             problems.add(f"{file} repeats {listed(twice)}")
         tensors |= found
+    if not tensors and not problems.found:
+        problems.add("there are no tensors in the files; fetch them again")
     return tensors
 
 
