@@ -4,6 +4,7 @@ from functools import partial
 import pytest
 from torch import nn
 
+from scratchlm.interop import hf
 from scratchlm.interop.hf_architecture import (
     describe,
     differences,
@@ -16,7 +17,8 @@ from scratchlm.model.alibi import ALiBi
 from scratchlm.model.core_attention import DotProduct, Softcapped
 from scratchlm.model.experts import MixtureOfExperts
 from scratchlm.model.norm import LayerNorm
-from scratchlm.model.position import NoRotation
+from scratchlm.model.position import NoRotation, Rotary
+from scratchlm.model.transformer import Transformer
 
 PRESETS = {
     presets.gpt2: "GPT2LMHeadModel",
@@ -63,6 +65,22 @@ def test_a_model_that_nobody_publishes_is_told_its_part(small, part, value):
     config = replace(small.config, **{part: value})
     with pytest.raises(ValueError, match=f"nearest .* in .*{part}"):
         describe(config)
+
+
+def test_heads_that_share_no_width_are_no_llama(small, theirs, tmp_path):
+    """A folder that was saved without a word, and that transformers refuses
+    to load: it wants a width that the heads divide, though they do not
+    share it, in Llama and in Gemma-2."""
+    sizes = {"d_model": 96, "n_heads": 5, "n_kv_heads": 5, "d_head": 32}
+    config = replace(small.config, rotary=Rotary, **sizes)
+    with pytest.raises(ValueError, match=r"Llama.* 96, which 5 heads cannot"):
+        describe(config, "LlamaForCausalLM")
+    assert describe(config)[0].architecture == "MistralForCausalLM"
+    hf.save(Transformer(config), None, tmp_path)
+    assert theirs(tmp_path).config.num_attention_heads == 5
+    gemma = replace(presets.gemma2(), n_heads=5, n_kv_heads=5)
+    with pytest.raises(ValueError, match="not described by any"):
+        describe(gemma)
 
 
 def test_one_architecture_can_be_asked_for(small):

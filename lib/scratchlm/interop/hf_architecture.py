@@ -104,8 +104,11 @@ def describe(
         }
         for aspect in family.aspects:
             settings |= aspect.write(config)
-        again = read_config(family, settings, Problems())
+        problems = Problems()
+        again = read_config(family, settings, problems)
         if again is None:  # it lacks a part that the settings are about
+            told = f"{family.architecture}: {problems.found[0]}"
+            tried.append((len(fields(config)), told))
             continue
         unlike = differences(config, again)
         if not unlike:

@@ -105,6 +105,22 @@ def sizes(
     return Aspect(read, write)
 
 
+def _read_even_width(reader: Reader) -> Parts:
+    width = reader.size("hidden_size")
+    n_heads = reader.size("num_attention_heads")
+    if width % n_heads:
+        reader.problems.add(
+            f"hidden_size is {width}, which {n_heads} heads cannot share "
+            "evenly; transformers refuses it in this family"
+        )
+    return {}
+
+
+# Nothing computes with D / N where a head has a width of its own, and yet
+# the settings of two families are checked for it.
+EVEN_WIDTH = Aspect(_read_even_width, lambda config: {})
+
+
 def _read_gpt2_sizes(reader: Reader) -> Parts:
     d_model, n_heads = reader.size("n_embd"), reader.size("n_head")
     if d_model % n_heads:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from scratchlm.interop.hf_config import (
+    EVEN_WIDTH,
     GPT2_SIZES,
     Aspect,
     fixed,
@@ -114,6 +115,7 @@ FAMILIES = (
         model_type="llama",
         aspects=(
             *_LLAMA_PARTS,
+            EVEN_WIDTH,
             _NO_BIAS,
             refused({"mlp_bias": (False,)}),
             rms_norms(1e-6),
@@ -171,6 +173,7 @@ FAMILIES = (
         model_type="gemma2",
         aspects=(
             sizes(d_ff="intermediate_size", d_head=256, tied=True),
+            EVEN_WIDTH,
             rope(),
             _UNQUANTIZED,
             _NO_BIAS,
