@@ -12,6 +12,8 @@ from safetensors.torch import load_file, save_file
 from scratchlm.interop import hf
 
 CLOSE = {"rtol": 0, "atol": 1e-4}
+_ODD_ROPE = {"rope_type": []}
+_STILL = {"rope_type": "yarn", "rope_theta": 1.0, "factor": 4.0}
 
 
 @torch.no_grad()
@@ -233,6 +235,8 @@ def test_what_is_wrong_in_all_files_is_told_at_once(edited):
         ({"head_dim": 7}, "pairs"),
         ({"num_key_value_heads": 3}, "n_kv_heads is 3"),
         ({"max_position_embeddings": 0}, "max_position_embeddings is 0"),
+        ({"rms_norm_eps": 10**400}, "rms_norm_eps is 10"),
+        ({"rope_parameters": _STILL}, "use a theta above 1"),
     ],
 )
 def test_settings_of_no_model_are_refused(edited, changes, problem):
@@ -247,7 +251,7 @@ def test_no_setting_breaks_the_reader(edited, name):
     a number of layers that a stranger chose."""
     told = json.loads((edited(name) / "config.json").read_text())
     for key in [*told, "rope_scaling", "partial_rotary_factor"]:
-        for value in (10**30, 10**12, 0, "x", [[]], {"rope_type": []}):
+        for value in (10**400, 10**30, 10**12, 0, "x", [[]], _ODD_ROPE):
             with suppress(ValueError):  # that alone is an answer
                 hf.load(edited(name, **{key: value}))
 

@@ -27,9 +27,12 @@ def test_a_size_is_a_count(problems, bad):
     assert f"n is {bad!r}" in problems.found[0]
 
 
-@pytest.mark.parametrize("bad", ["3", 0, -1.0, True, float("nan"), 1e999])
+@pytest.mark.parametrize(
+    "bad", ["3", 0, -1.0, True, float("nan"), 1e999, 10**400]
+)
 def test_a_number_is_above_nothing(problems, bad):
-    """Python reads NaN and Infinity from JSON."""
+    """Python reads NaN and Infinity from JSON, and integers that no float
+    can hold."""
     assert Reader({"x": bad}, problems).number("x", 5.0) == 1.0
     assert "x is" in problems.found[0]
 

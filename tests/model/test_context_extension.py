@@ -225,3 +225,12 @@ def test_one_pair_has_no_ends():
     for scaling in [NTKAware(2.0), YaRN(2.0, original=8)]:
         with pytest.raises(ValueError, match="1 pair of axes"):
             scaling(rope_frequencies(2, 1e4))
+
+
+@pytest.mark.parametrize("theta", [1.0, 0.5, 1e300])
+def test_yarn_needs_pairs_that_slow_down(theta):
+    """A division by zero where all pairs turn alike, from a number that a
+    stranger wrote into a file."""
+    scaling = YaRN(4.0, original=64)
+    with pytest.raises(ValueError, match="use a theta above 1"):
+        Rotary(64, 0, theta=theta, scaling=scaling)

@@ -8,6 +8,7 @@ PyTorch is not needed.
 import inspect
 from collections.abc import Mapping
 from functools import partial
+from sys import float_info
 from typing import Any
 
 from scratchlm.interop.hf_files import Problems
@@ -57,7 +58,8 @@ class Reader:
     def number(self, name: str, default: float | None = None) -> float:
         """Return a number above 0; needed if no default."""
         value = self._given(name, default)
-        if type(value) in (int, float) and 0 < value < float("inf"):
+        # JSON has integers that are larger than any float.
+        if type(value) in (int, float) and 0 < value <= float_info.max:
             return float(value)
         self.problems.add(f"{name} is {value!r}; it must be a number above 0")
         return 1.0

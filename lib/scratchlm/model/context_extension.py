@@ -40,6 +40,15 @@ def _check_pairs(frequencies: Tensor) -> None:
         )
 
 
+def _check_order_of_pairs(frequencies: Tensor) -> None:
+    fast, slow = float(frequencies[0]), float(frequencies[-1])
+    if not 0 < slow < fast:
+        raise ValueError(
+            f"the pairs turn by {fast:g} to {slow:g} radians a position, and "
+            "must slow down without standing still; use a theta above 1"
+        )
+
+
 def _slow(frequencies: Tensor, kept: Tensor, factor: Number) -> Tensor:
     """Divide by ``factor`` what is not kept: all of it where kept is 0."""
     return frequencies * (kept + (1 - kept) / factor)
@@ -128,7 +137,8 @@ class YaRN:
             the paper's ``0.1 ln(factor) + 1`` if None.
 
     Raises:
-        ValueError: a number is out of range; or there is only one pair.
+        ValueError: a number is out of range; there is only one pair; or
+            the first is not the fastest, which takes a theta above 1.
 
     Source: Peng et al. 2023, "YaRN: Efficient Context Window Extension of
     Large Language Models", sec. 3.2 to 3.4 and released code.
@@ -165,6 +175,7 @@ class YaRN:
     ) -> Float[Tensor, " pairs"]:
         """Return the frequencies of the longer context."""
         _check_pairs(frequencies)
+        _check_order_of_pairs(frequencies)
         last = len(frequencies) - 1
         # How many pairs it takes for the turns to fall by a factor of e.
         step = last / log(float(frequencies[0] / frequencies[-1]))
