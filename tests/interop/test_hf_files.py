@@ -13,9 +13,9 @@ from scratchlm.interop.hf_files import (
     find_folder,
     read_settings,
     read_tensors,
-    replacing,
     weights_in,
 )
+from scratchlm.text.durable import replacing
 
 
 def test_problems_are_told_at_once():
@@ -207,46 +207,6 @@ def test_a_pickle_is_not_opened(tmp_path):
 
 def names_in(folder):
     return {p.name: p.read_bytes() for p in folder.iterdir()}
-
-
-def replace(folder, *names, error=None):
-    with replacing(folder) as stage:
-        for name in names:
-            (stage / name).write_text("new")
-        if error is not None:
-            raise error
-
-
-def test_files_take_their_places_together(tmp_path):
-    """Half of the new files beside half of the old."""
-    (tmp_path / "a").write_text("old")
-    with replacing(tmp_path) as stage:
-        (stage / "a").write_text("new")
-        (stage / "b").write_text("new")
-        assert (tmp_path / "a").read_text() == "old"
-        assert not (tmp_path / "b").exists()
-    assert names_in(tmp_path) == {"a": b"new", "b": b"new"}
-
-
-def test_an_error_leaves_the_folder_as_it_was(tmp_path):
-    """The files that were written before the error; an empty folder."""
-    (tmp_path / "a").write_text("old")
-    for folder in (tmp_path, tmp_path / "new" / "er"):
-        with pytest.raises(KeyError):
-            replace(folder, "a", error=KeyError)
-    (tmp_path / "new").rmdir()
-    assert names_in(tmp_path) == {"a": b"old"}
-
-
-def test_what_is_in_the_way_is_named(tmp_path):
-    """A rename that fails after others have been done."""
-    (tmp_path / "b").mkdir()
-    with pytest.raises(ValueError, match=r"b in .* is a folder"):
-        replace(tmp_path, "a", "b")
-    assert [p.name for p in tmp_path.iterdir()] == ["b"]
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match="is a file"):
-        replace(tmp_path / "file", "a")
 
 
 def test_an_old_index_deletes_nothing_elsewhere(shards, tmp_path):

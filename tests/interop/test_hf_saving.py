@@ -1,6 +1,7 @@
 """What :func:`scratchlm.interop.hf.save` leaves on the disk."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -107,7 +108,53 @@ def test_a_failed_save_leaves_what_was_there(edited, small, monkeypatch):
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
 
 
-def test_a_new_model_leaves_nothing_of_the_old(edited, publish, tokens):
+FEW, MANY = 1 << 20, 9000  # bytes in a file of weights
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "limits", [(FEW, FEW), (FEW, MANY), (MANY, FEW), (MANY, MANY)]
+)
+def test_a_kill_mixes_no_weights(small, tokens, tmp_path, monkeypatch, limits):
+    """The first shard new and the second old, with equal shapes, which
+    loads like any model: seen at each change of the folder."""
+    folder = tmp_path / "model"
+    hf.save(small, None, folder, max_shard_bytes=limits[0])
+    old = small(tokens)
+    small = hf.load(folder).model
+    for weight in small.parameters():
+        weight.add_(0.1)
+    copies = []
+
+    def copied_before(change):
+        def changed(path, *given, **options):
+            copies.append(tmp_path / f"copy-{len(copies)}")
+            hidden = shutil.ignore_patterns(".*")
+            shutil.copytree(folder, copies[-1], ignore=hidden)
+            return change(path, *given, **options)
+
+        return changed
+
+    kind = type(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "replace", copied_before(kind.replace))
+        patch.setattr(kind, "unlink", copied_before(kind.unlink))
+        hf.save(small, None, folder, max_shard_bytes=limits[1])
+    new = small(tokens)
+    found = [hf.load(copy).model(tokens) for copy in [*copies, folder]]
+    changed = [torch.equal(each, new) for each in found]
+    assert changed == sorted(changed)
+    assert changed[-1]
+    assert not changed[0]
+    assert all(
+        torch.equal(each, new if late else old)
+        for each, late in zip(found, changed, strict=True)
+    )
+
+
+def test_a_new_model_leaves_nothing_of_the_old(
+    edited, publish, tokens, theirs
+):
     """An old single file that readers prefer to the new index, or shards of
     another model beside the new one's."""
     folder = edited("llama3")
@@ -116,6 +163,11 @@ def test_a_new_model_leaves_nothing_of_the_old(edited, publish, tokens):
         expected = other(tokens)
     hf.save(other, None, folder, max_shard_bytes=9000)
     again = hf.load(folder).model(tokens)
+    torch.testing.assert_close(again, expected, **CLOSE)
+    shards = set(folder.glob("*.safetensors"))
+    hf.save(other, None, folder, max_shard_bytes=9000)
+    assert not shards & set(folder.glob("*.safetensors"))
+    again = theirs(folder)(tokens).logits
     torch.testing.assert_close(again, expected, **CLOSE)
     hf.save(other, None, folder)
     weights = [p.name for p in folder.iterdir() if "safetensors" in p.name]

@@ -10,6 +10,7 @@ from scratchlm.text.durable import (
     PartialFile,
     atomic_file,
     only_writer,
+    replacing,
     sha256_of,
     write_whole,
 )
@@ -109,3 +110,96 @@ def test_one_writer_at_a_time(tmp_path):
         other.kill()  # however it dies, its lock goes with it
     with only_writer(tmp_path):
         pass
+
+
+def names_in(folder):
+    return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+def replace(folder, *names, error=None, old=frozenset()):
+    with replacing(folder, old) as stage:
+        for name in names:
+            (stage / name).write_text("new")
+        if error is not None:
+            raise error
+
+
+def test_files_take_their_places_together(tmp_path):
+    """Half of the new files beside half of the old."""
+    (tmp_path / "a").write_text("old")
+    with replacing(tmp_path) as stage:
+        (stage / "a").write_text("new")
+        (stage / "b").write_text("new")
+        assert (tmp_path / "a").read_text() == "old"
+        assert not (tmp_path / "b").exists()
+    assert names_in(tmp_path) == {"a": b"new", "b": b"new"}
+
+
+def test_an_error_leaves_the_folder_as_it_was(tmp_path):
+    """The files that were written before the error; an empty folder."""
+    (tmp_path / "a").write_text("old")
+    for folder in (tmp_path, tmp_path / "new" / "er"):
+        with pytest.raises(KeyError):
+            replace(folder, "a", error=KeyError)
+    (tmp_path / "new").rmdir()
+    assert names_in(tmp_path) == {"a": b"old"}
+
+
+def test_what_is_in_the_way_is_named(tmp_path):
+    """A rename that fails after others have been done."""
+    (tmp_path / "b").mkdir()
+    with pytest.raises(ValueError, match=r"b in .* is a folder"):
+        replace(tmp_path, "a", "b")
+    assert [p.name for p in tmp_path.iterdir()] == ["b"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="is a file"):
+        replace(tmp_path / "file", "a")
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("last", range(4))
+def test_a_rename_that_fails_is_undone(tmp_path, monkeypatch, last, links):
+    """New files beside old ones after an error between two renames, or
+    while the last of the old ones are removed."""
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text(f"old {name}")
+    before, done = names_in(tmp_path), []
+
+    def fail_at(change):
+        def changed(path, *given, **options):
+            done.append(path.name)
+            if len(done) == last + 1:
+                raise OSError("no space left on device")
+            return change(path, *given, **options)
+
+        return changed
+
+    kind = type(tmp_path)
+    monkeypatch.setattr(kind, "replace", fail_at(kind.replace))
+    monkeypatch.setattr(kind, "unlink", fail_at(kind.unlink))
+    if not links:
+        monkeypatch.setattr(os, "link", failing)
+    with pytest.raises(OSError, match="no space left"):
+        replace(tmp_path, "b", "a", "new", old={"a", "c"})
+    assert done[: last + 1] == ["new", "a", "b", "c"][: last + 1]
+    assert names_in(tmp_path) == before
+
+
+def failing(*given, **options):
+    raise OSError("no links here")
+
+
+def test_a_copy_cut_short_takes_no_place(tmp_path, monkeypatch):
+    """A disk that is full while the old file is copied, and half of the
+    copy put back in its place."""
+    (tmp_path / "a").write_text("old")
+
+    def cut_short(path, copy, **options):
+        copy.write_text("ol")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "link", failing)
+    monkeypatch.setattr(durable.shutil, "copy2", cut_short)
+    with pytest.raises(OSError, match="no space left"):
+        replace(tmp_path, "a")
+    assert names_in(tmp_path) == {"a": b"old"}

@@ -5,6 +5,7 @@ Chapter: book/model/transformer.md.
 
 import json
 import re
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,14 +29,13 @@ from scratchlm.interop.hf_files import (
     listed,
     read_settings,
     read_tensors,
-    replacing,
     weights_in,
 )
 from scratchlm.interop.hf_settings import Settings
 from scratchlm.interop.hf_tokenizer import read_tokenizer
 from scratchlm.interop.hf_weights import Weights, adopt, publish
 from scratchlm.model.transformer import Transformer, TransformerConfig
-from scratchlm.text.durable import write_whole
+from scratchlm.text.durable import replacing, write_whole
 from scratchlm.text.subword import SubwordTokenizer
 
 _END = "<|endoftext|>"
@@ -172,7 +172,8 @@ def save(  # noqa: PLR0913
 
     The architecture is the first whose settings, read back, describe the
     same parts. Files of the folder that are not of the model, such as
-    ``generation_config.json``, stay.
+    ``generation_config.json``, stay. A kill leaves weights that are all old
+    or all new, but may leave them beside the other model's settings.
 
     Args:
         model: any that a published architecture describes.
@@ -202,7 +203,7 @@ def save(  # noqa: PLR0913
     settings |= _ids(tokenizer, folder, like)
     text = json.dumps(settings, indent=2)
     with replacing(folder, weights_in(folder)) as stage:
-        _write_tensors(tensors, stage, max_shard_bytes)
+        _write_tensors(tensors, stage, max_shard_bytes, taken=folder)
         if tokenizer is not None:
             tokenizer.save(stage)
         write_whole(stage / CONFIG, text.encode())
@@ -239,7 +240,9 @@ def _check(model: Transformer, tokenizer: SubwordTokenizer | None) -> None:
         )
 
 
-def _write_tensors(tensors: Weights, stage: Path, max_bytes: int) -> None:
+def _write_tensors(
+    tensors: Weights, stage: Path, max_bytes: int, *, taken: Path
+) -> None:
     """Write one file, or several and an index."""
     shards: list[dict[str, Tensor]] = [{}]
     held = 0
@@ -251,10 +254,7 @@ def _write_tensors(tensors: Weights, stage: Path, max_bytes: int) -> None:
         held += tensor.nbytes
     files = [WEIGHTS]
     if len(shards) > 1:
-        files = [
-            f"model-{i:05}-of-{len(shards):05}.safetensors"
-            for i in range(1, len(shards) + 1)
-        ]
+        files = _shard_names(len(shards), taken)
         places = {
             name: file
             for file, shard in zip(files, shards, strict=True)
@@ -267,3 +267,12 @@ def _write_tensors(tensors: Weights, stage: Path, max_bytes: int) -> None:
         whole = {name: tensor.contiguous() for name, tensor in shard.items()}
         # transformers refuses a file that does not name its framework.
         save_file(whole, stage / file, metadata={"format": "pt"})
+
+
+def _shard_names(n: int, folder: Path) -> list[str]:
+    """Names of no file there: an old index has old shards until it goes."""
+    tries = (
+        [f"model{part}-{i:05}-of-{n:05}.safetensors" for i in range(1, n + 1)]
+        for part in chain([""], map("-{}".format, count(2)))
+    )
+    return next(t for t in tries if not any((folder / f).exists() for f in t))

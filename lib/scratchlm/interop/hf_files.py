@@ -7,19 +7,13 @@ that says where each tensor begins, and then numbers. Neither can run code.
 """
 
 import json
-import os
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Set
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
-
-from scratchlm.text.durable import sync_folder
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -229,56 +223,3 @@ def weights_in(folder: Path) -> set[str]:
     A broken index names nothing, and none names a file elsewhere.
     """
     return {WEIGHTS, INDEX, *_indexed(folder, Problems())}
-
-
-@contextmanager
-def replacing(folder: Path, old: Set[str] = frozenset()) -> Iterator[Path]:
-    """Give a place to write files that then take the folder's names.
-
-    Chapter: book/model/transformer.md.
-
-    After an error the folder is what it was. A kill between two of the
-    renames at the end leaves whole files, some of them the old ones.
-
-    Args:
-        folder: made if it is missing.
-        old: names of files that are removed unless they were written.
-
-    Raises:
-        ValueError: ``folder`` is a file, or one of the names is a folder's.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file; give a folder to save into")
-    made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(dir=folder, prefix=".saving-"))
-    try:
-        yield stage
-        _take_places(stage, folder, old)
-        made = False
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-        if made:
-            folder.rmdir()
-
-
-def _take_places(stage: Path, folder: Path, old: Set[str]) -> None:
-    names = {path.name for path in stage.iterdir()}
-    taken = {name for name in names if (folder / name).is_dir()}
-    if taken:
-        raise ValueError(
-            f"{listed(taken)} in {folder} would be a file and is a folder; "
-            "save elsewhere"
-        )
-    for name in names:
-        _sync_file(stage / name)
-    for name in sorted(names):
-        (stage / name).replace(folder / name)
-    for name in old - names:
-        (folder / name).unlink(missing_ok=True)
-    sync_folder(folder)
-
-
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -8,8 +8,9 @@ that can be seen belongs to a file that is finished.
 
 import hashlib
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -99,6 +100,93 @@ def write_whole(path: Path, data: bytes) -> None:
     with atomic_file(path) as file:
         file.write(data)
     sync_folder(path.parent)
+
+
+@contextmanager
+def replacing(folder: Path, old: Set[str] = frozenset()) -> Iterator[Path]:
+    """Give a place to write files that then take the folder's names.
+
+    Chapter: book/model/transformer.md.
+
+    After an error the folder is what it was. New names appear first, then
+    files are replaced one by one, and old ones go last. A kill between two
+    of these leaves whole files, some of them the old ones, and perhaps
+    folders beside them whose names start with a dot.
+
+    Args:
+        folder: made if it is missing.
+        old: names of files that are removed unless they were written.
+
+    Raises:
+        ValueError: ``folder`` is a file, or one of the names is a folder's.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; give a folder to save into")
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(dir=folder, prefix=".saving-"))
+    try:
+        yield stage
+        _take_places(stage, folder, old)
+        made = False
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        if made:
+            folder.rmdir()
+
+
+def _take_places(stage: Path, folder: Path, old: Set[str]) -> None:
+    names = {path.name for path in stage.iterdir()}
+    taken = sorted(name for name in names if (folder / name).is_dir())
+    if taken:
+        raise ValueError(
+            f"{', '.join(taken)} in {folder} would be a file and is a "
+            "folder; save elsewhere"
+        )
+    for name in names:
+        _sync_file(stage / name)
+    new = {name for name in names if not os.path.lexists(folder / name)}
+    with _undone_by_an_error(folder, names | old):
+        for group in (new, names - new):
+            for name in sorted(group):
+                (stage / name).replace(folder / name)
+            sync_folder(folder)
+        for name in sorted(old - names):
+            (folder / name).unlink(missing_ok=True)
+        sync_folder(folder)
+
+
+@contextmanager
+def _undone_by_an_error(folder: Path, names: Set[str]) -> Iterator[None]:
+    there = {name for name in names if os.path.lexists(folder / name)}
+    kept = Path(tempfile.mkdtemp(dir=folder, prefix=".replaced-"))
+    linked: set[str] = set()  # not what is in `kept`: a copy may be cut short
+    try:
+        for name in there:
+            _link(folder / name, kept / name)
+            linked.add(name)
+        yield
+    except BaseException:
+        # Should one of these fail too, what was there is still in `kept`.
+        for name in names - there:
+            (folder / name).unlink(missing_ok=True)
+        for name in linked:
+            (kept / name).replace(folder / name)
+        shutil.rmtree(kept, ignore_errors=True)
+        raise
+    shutil.rmtree(kept, ignore_errors=True)
+
+
+def _link(path: Path, copy: Path) -> None:
+    try:
+        os.link(path, copy, follow_symlinks=False)
+    except OSError:  # not every file system has a second name for a file
+        shutil.copy2(path, copy, follow_symlinks=False)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
