@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from scratchlm.model import presets
+from scratchlm.model import presets, published_sizes
 from scratchlm.model.accounting import (
     activation_bytes,
     count,
@@ -18,6 +18,7 @@ from scratchlm.model.accounting import (
 )
 from scratchlm.model.core_attention import DotProduct, ScoredAttention
 from scratchlm.model.masks import Window
+from scratchlm.model.published_sizes import LLAMA3, Sizes
 from scratchlm.model.transformer import Transformer
 
 FAMILIES = [
@@ -26,13 +27,34 @@ FAMILIES = [
     *(presets.qwen3, presets.qwen3_moe, presets.olmo2, presets.gemma2),
     presets.tiny,
 ]
+SIZES = [
+    (preset, size)
+    for preset in FAMILIES
+    if preset is not presets.tiny
+    # The tables are called as the presets; 3.1 has the sizes of 3.
+    for size in vars(published_sizes).get(preset.__name__.upper(), LLAMA3)
+]
 DENSE = [f for f in FAMILIES if f not in (presets.mixtral, presets.qwen3_moe)]
 
 
-@pytest.mark.parametrize("preset", FAMILIES)
-def test_the_formulas_count_every_preset(preset):
-    """A bias, a norm or a tied head that a formula forgets."""
-    config = preset()
+def test_every_size_of_every_family_is_seen():
+    """A table that is looked for under another name, and not found."""
+    assert {preset for preset, _ in SIZES} | {presets.tiny} == set(FAMILIES)
+    tables = [t for t in vars(published_sizes).values() if is_table(t)]
+    assert len(SIZES) == sum(map(len, tables)) + len(LLAMA3)
+
+
+def is_table(value):
+    return isinstance(value, dict) and all(
+        isinstance(row, Sizes) for row in value.values()
+    )
+
+
+@pytest.mark.parametrize(("preset", "size"), [*SIZES, (presets.tiny, 64)])
+def test_the_formulas_count_every_preset(preset, size):
+    """A bias, a norm or a tied head that a formula forgets, in one size of a
+    family and not in the next."""
+    config = preset(size)
     with torch.device("meta"):
         model = Transformer(config)
     assert sum(parameters(config).values()) == count(model)
