@@ -1,3 +1,5 @@
+from math import prod
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("triton")
 
+from scratchlm.model import triton_attention as triton_module
 from scratchlm.model.core_attention import DotProduct
 from scratchlm.model.masks import Causal, Everything, Reach, Window
 from scratchlm.model.triton_attention import TritonAttention, triton_attention
@@ -77,6 +80,31 @@ def test_float16_is_summed_in_float32(interpreted):
 def test_scale_is_used_in_both_directions(interpreted):
     """A factor of log2(e) that the backward pass applies once too often."""
     interpreted(check_equal, Causal(), (9, 9), 2e-5, 0.7)
+
+
+class Launches:
+    """In place of a kernel: keeps the grids and runs nothing."""
+
+    def __init__(self):
+        self.grids = []
+
+    def __getitem__(self, grid):
+        self.grids.append(grid)
+        return lambda *given, **options: None
+
+
+def test_heads_may_be_more_than_65535(monkeypatch):
+    """Heads of all rows counted on the second axis of the grid, which ends
+    there on a GPU, and not in the interpreter."""
+    launches = Launches()
+    for name in ("mix", "differentiate_queries", "differentiate_keys"):
+        monkeypatch.setattr(triton_module, name, launches)
+    inputs = torch.zeros(3, 40_000, 2, 1, 16, requires_grad=True)
+    q, k, v = inputs
+    out = TritonAttention(2)(q, k, v)
+    torch.autograd.grad(out, inputs, out)
+    assert [prod(grid) for grid in launches.grids] == [80_000] * 3
+    assert all(each <= 65_535 for g in launches.grids for each in g[1:])
 
 
 def check_layout():

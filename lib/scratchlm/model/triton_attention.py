@@ -153,9 +153,8 @@ class _TritonAttention(torch.autograd.Function):
         out = q.new_empty(*q.shape[:-1], v.shape[-1])
         lse = q.new_empty(q.shape[:-1], dtype=torch.float32)
         shapes = _shapes(q, k, v, TILES[_kind(q, v)][0])
-        grid = triton.cdiv(q.shape[2], shapes["TILE_T"]), q.shape[:2].numel()
         if out.numel():
-            mix[grid](
+            mix[_grid(q, shapes["TILE_T"])](
                 q, k, v, out, lse, *_numbers(q, k, reach, scale), **shapes
             )
         ctx.save_for_backward(q, k, v, out, lse)
@@ -175,15 +174,18 @@ class _TritonAttention(torch.autograd.Function):
         given = q, k, v, grad, lse, along
         _, of_queries, of_keys = TILES[_kind(q, v)]
         if out.numel():
-            grid = triton.cdiv(q.shape[2], of_queries[0]), q.shape[:2].numel()
-            differentiate_queries[grid](
+            differentiate_queries[_grid(q, of_queries[0])](
                 *given, q_grad, *numbers, **_shapes(q, k, v, of_queries)
             )
-            grid = triton.cdiv(k.shape[2], of_keys[1]), k.shape[:2].numel()
-            differentiate_keys[grid](
+            differentiate_keys[_grid(k, of_keys[1])](
                 *given, k_grad, v_grad, *numbers, **_shapes(q, k, v, of_keys)
             )
         return q_grad, k_grad, v_grad, None, None
+
+
+def _grid(x: Tensor, tile: int) -> tuple[int]:
+    """Return how many programs there are: one for each tile of each head."""
+    return (triton.cdiv(x.shape[2], tile) * x.shape[:2].numel(),)
 
 
 def _numbers(

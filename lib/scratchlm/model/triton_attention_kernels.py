@@ -25,6 +25,22 @@ EXACT = tl.constexpr("tf32x3")
 
 @triton.jit
 @no_type_check
+def own_tile(n_rows, TILE: tl.constexpr):
+    """Return which head this program works on, and from which row on.
+
+    Chapter: book/model/efficient-attention.md.
+
+    The tiles of a head have numbers in a row, so that programs which run at
+    one time read the same keys. A grid of two axes would count either tiles
+    or heads on its second, and there CUDA ends at 65,535.
+    """
+    n_tiles = tl.cdiv(n_rows, TILE)
+    number = tl.program_id(0)
+    return (number // n_tiles).to(tl.int64), number % n_tiles * TILE
+
+
+@triton.jit
+@no_type_check
 def load_rows(pointer, rows, n_rows, WIDTH: tl.constexpr, PAD: tl.constexpr):
     """Return some rows of a matrix, with zeros beyond its edges.
 
@@ -80,10 +96,9 @@ def mix(
 
     Source: Dao 2023, "FlashAttention-2", algorithm 1.
     """
-    head = tl.program_id(1).to(tl.int64)
+    head, first = own_tile(n_tokens, TILE_T)
     k_ptr += head // GROUP * n_keys * H
     v_ptr += head // GROUP * n_keys * HV
-    first = tl.program_id(0) * TILE_T
     rows = first + tl.arange(0, TILE_T)
     q = load_rows(q_ptr + head * n_tokens * H, rows, n_tokens, H, PAD_H)
     # Finite: a row that has seen nothing yet would meet -inf - -inf.
@@ -149,12 +164,11 @@ def differentiate_queries(
 
     Chapter: book/model/efficient-attention.md.
     """
-    head = tl.program_id(1).to(tl.int64)
+    head, first = own_tile(n_tokens, TILE_T)
     k_ptr += head // GROUP * n_keys * H
     v_ptr += head // GROUP * n_keys * HV
     lse_ptr += head * n_tokens
     along_ptr += head * n_tokens
-    first = tl.program_id(0) * TILE_T
     rows = first + tl.arange(0, TILE_T)
     q = load_rows(q_ptr + head * n_tokens * H, rows, n_tokens, H, PAD_H)
     grad_ptr += head * n_tokens * HV
@@ -192,8 +206,7 @@ def differentiate_keys(
     One program sums over all query heads of its key head, so that no two
     programs write to one place.
     """
-    shared = tl.program_id(1).to(tl.int64)
-    first = tl.program_id(0) * TILE_S
+    shared, first = own_tile(n_keys, TILE_S)
     keys = first + tl.arange(0, TILE_S)
     k = load_rows(k_ptr + shared * n_keys * H, keys, n_keys, H, PAD_H)
     v = load_rows(v_ptr + shared * n_keys * HV, keys, n_keys, HV, PAD_HV)
