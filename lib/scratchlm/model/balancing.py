@@ -46,14 +46,15 @@ def statistics(model: nn.Module) -> list[Statistics]:
 
 
 def balance_loss(model: nn.Module) -> Float[Tensor, ""]:
-    """Return how uneven the experts' load is: 1 if even, up to E.
+    """Return how uneven the experts' load is: 1 if even, up to E / k.
 
     Chapter: book/model/experts.md.
 
     Computes ``E * sum(share of choices * mean probability)``, the mean over
-    the layers. The shares have no gradient; the probabilities have, and it
-    is larger for experts that were chosen more often. Add it to the loss
-    with a factor of about 0.01.
+    the layers. Each token makes k choices, so no share is above 1 / k. The
+    shares have no gradient; the probabilities have, and it is larger for
+    experts that were chosen more often. Add it to the loss with a factor of
+    about 0.01.
 
     Args:
         model: has run a forward pass in training mode.
