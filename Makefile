@@ -11,6 +11,9 @@ INSTALLED := .venv/.installed
 PIP := $(PY) -m pip --disable-pip-version-check
 # Tests run in the environment of the book's kernels, not in the user's.
 ISOLATED := $(PY) -m scratchlm.book.kernels
+# As many tests at once as there are cores, so each keeps to one thread.
+TESTS := OMP_NUM_THREADS=1 $(ISOLATED) $(PY) -m pytest -p no:nbval \
+	--numprocesses=auto --maxprocesses=4 --dist=worksteal
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.14
 
 .PHONY: help book test unit lab serve bench clean
@@ -27,16 +30,14 @@ test: $(INSTALLED) ## lint, types, unit tests, then every notebook
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(BIN)/lint-imports
-	$(PY) -m coverage erase
-	$(ISOLATED) $(PY) -m coverage run -m pytest -p no:nbval
-	$(PY) -m coverage combine --quiet
+	$(TESTS) --cov --cov-report=
 	$(PY) -m coverage report
 	@$(PY) -m scratchlm.book.build notebooks
 	$(ISOLATED) $(PY) -m pytest --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=600 -p no:cacheprovider _build/notebooks
 
 unit: $(INSTALLED) ## the unit tests alone
-	$(ISOLATED) $(PY) -m pytest -p no:nbval -q
+	$(TESTS) -q
 
 lab: $(INSTALLED) ## JupyterLab; the chapters open as notebooks
 	@mkdir -p _build/lab
