@@ -12,8 +12,9 @@ PIP := $(PY) -m pip --disable-pip-version-check
 # Tests run in the environment of the book's kernels, not in the user's.
 ISOLATED := $(PY) -m scratchlm.book.kernels
 # As many tests at once as there are cores, so each keeps to one thread.
+AT_ONCE := --numprocesses=auto --maxprocesses=4
 TESTS := OMP_NUM_THREADS=1 $(ISOLATED) $(PY) -m pytest -p no:nbval \
-	--numprocesses=auto --maxprocesses=4 --dist=worksteal
+	$(AT_ONCE) --dist=worksteal
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.14
 
 .PHONY: help book test unit lab serve bench clean
@@ -33,8 +34,9 @@ test: $(INSTALLED) ## lint, types, unit tests, then every notebook
 	$(TESTS) --cov --cov-report=
 	$(PY) -m coverage report
 	@$(PY) -m scratchlm.book.build notebooks
-	$(ISOLATED) $(PY) -m pytest --nbval-lax --nbval-current-env \
-		--nbval-cell-timeout=600 -p no:cacheprovider _build/notebooks
+	$(ISOLATED) $(PY) -m pytest $(AT_ONCE) --dist=loadfile \
+		--nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
+		-p no:cacheprovider _build/notebooks
 
 unit: $(INSTALLED) ## the unit tests alone
 	$(TESTS) -q

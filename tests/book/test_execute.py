@@ -29,6 +29,53 @@ def test_only_what_changed_runs_again(tiny_book):
     assert set(run(tiny_book).values()) == {"executed"}
 
 
+def cell_page(title, code):
+    lines = ["# " + title, "", "```{code-cell} python", *code, "```", ""]
+    return "\n".join(lines)
+
+
+@pytest.fixture
+def two_cores(monkeypatch):
+    monkeypatch.setattr(execute, "n_workers", lambda _: 2)
+
+
+def wait_for(name):
+    """Code that ends once another chapter has touched a file."""
+    return [
+        "import time",
+        "from pathlib import Path",
+        "for _ in range(300):",
+        f"    if Path({name!r}).exists(): break",
+        "    time.sleep(0.1)",
+        "else: raise TimeoutError",
+    ]
+
+
+def test_chapters_run_side_by_side(tiny_book, two_cores):
+    """One after the other, the book takes twice the time on two cores. Each
+    of these waits for the other."""
+    for own, other in [("one", "two"), ("two", "one")]:
+        touch = f"open({own!r}, 'w').close()"
+        code = [touch, *wait_for(other)]
+        tiny_book.chapter(f"text/{own}", cell_page(own, code))
+    assert set(run(tiny_book).values()) == {"executed"}
+    assert run(tiny_book) == {"text/one": "cached", "text/two": "cached"}
+
+
+def test_a_failing_chapter_ends_the_one_beside_it(
+    tiny_book, two_cores, witness
+):
+    """The build would wait for it, or leave it behind as an orphan."""
+    script = f"touch begun; {witness.script}"
+    waits = ["import subprocess", f"subprocess.run(['sh', '-c', {script!r}])"]
+    tiny_book.chapter("text/one", cell_page("One", waits))
+    fails = [*wait_for("begun"), "1 / 0"]
+    tiny_book.chapter("text/two", cell_page("Two", fails))
+    with pytest.raises(ChapterError, match=r"(?s)text/two.*ZeroDivision"):
+        run(tiny_book)
+    witness.wait_for_end()
+
+
 def test_the_key_covers_what_a_cell_can_see(tiny_book):
     """Each of these once changed an output without a new execution."""
     root = tiny_book.root

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 from scratchlm.book import kernels
+from scratchlm.book.leash import lifeline
 
 PARENT = """
 import sys
@@ -23,10 +24,9 @@ execute_book(Path(sys.argv[1]), Path(sys.argv[1], "_build", "cache"))
 def run(source, folder, home):
     cell = nbformat.v4.new_code_cell(source)
     notebook = nbformat.v4.new_notebook(cells=[cell])
-    with kernels.fresh_home(home) as env:
-        kernels.run_notebook(
-            notebook, folder, timeout=120, env=env, each_cell=id
-        )
+    with kernels.fresh_home(home) as env, lifeline() as end:
+        settings = kernels.KernelSettings(timeout=120, env=env, end=end)
+        kernels.run_notebook(notebook, folder, settings, id)
     return "".join(output.get("text", "") for output in cell.outputs)
 
 

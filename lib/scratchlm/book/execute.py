@@ -10,10 +10,12 @@ import platform
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 from jupyter_cache import get_cache
@@ -35,8 +37,11 @@ from scratchlm.book.contents import (
     read_notebook,
     sphinx_config,
 )
-from scratchlm.book.kernels import fresh_home, run_notebook
+from scratchlm.book.kernels import KernelSettings, fresh_home, run_notebook
+from scratchlm.book.leash import lifeline
+from scratchlm.text.parallel import n_workers
 
+AT_ONCE = 4  # chapters that run side by side; the largest take 2 GB each
 KEYS_KEPT = 2  # the current state, and the one before a detour
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -111,7 +116,10 @@ def keyed_cache(root: Path, cache_root: Path) -> Path:
 
 
 def execute_book(root: Path, cache_root: Path) -> list[Execution]:
-    """Run every chapter that the cache does not hold, one by one.
+    """Run every chapter that the cache does not hold, one on each core.
+
+    The pages of the book compute in one thread, so that neighbours do not
+    wait for each other.
 
     Args:
         root: folder of the checkout.
@@ -121,29 +129,75 @@ def execute_book(root: Path, cache_root: Path) -> list[Execution]:
         One entry for each page with code cells, in reading order.
 
     Raises:
-        ChapterError: a cell failed; nothing of its chapter is cached.
+        ChapterError: a cell failed; nothing of its chapter is cached, and
+            the chapters that ran beside it are ended.
     """
     config = sphinx_config(root)
     parser = parser_config(config)
     timeout = int(config["nb_execution_timeout"])
     cache = get_cache(keyed_cache(root, cache_root))
-    done = []
-    env: dict[str, str] = {}
-    with ExitStack() as stack:
-        for page in filter(is_notebook, book_pages(root)):
-            notebook = read_notebook(page, parser)
-            seconds = cached_seconds(cache, notebook)
-            status: Literal["executed", "cached"] = "cached"
-            if seconds is None:
-                env = env or stack.enter_context(fresh_home(cache_root.parent))
-                seconds = _execute(page, notebook, timeout, env)
-                _store(cache, page, notebook, seconds)
-                status = "executed"
-            if code_cells(notebook):
-                done.append(
-                    Execution(page=page.name, seconds=seconds, status=status)
-                )
-    return done
+    pages = list(filter(is_notebook, book_pages(root)))
+    notebooks = [read_notebook(page, parser) for page in pages]
+    took = {
+        page.name: cached_seconds(cache, notebook)
+        for page, notebook in zip(pages, notebooks, strict=True)
+    }
+    fresh = {
+        page: notebook
+        for page, notebook in zip(pages, notebooks, strict=True)
+        if took[page.name] is None
+    }
+    with _side_by_side(fresh, timeout, cache_root.parent) as running:
+        for future in as_completed(running):
+            page = running[future]
+            took[page.name] = future.result()
+            _store(cache, page, fresh[page], future.result())
+    return [
+        Execution(
+            page=page.name,
+            seconds=took[page.name] or 0.0,
+            status="executed" if page in fresh else "cached",
+        )
+        for page, notebook in zip(pages, notebooks, strict=True)
+        if code_cells(notebook)
+    ]
+
+
+@contextmanager
+def _side_by_side(
+    notebooks: Mapping[Page, Any], timeout: int, home: Path
+) -> Iterator[dict[Future[float], Page]]:
+    """Run notebooks in threads; an error in the block ends all of them.
+
+    It ends the lifeline, that the kernels, and those the threads. What has
+    not begun is called off before, or it would take the place.
+    """
+    if not notebooks:
+        yield {}
+        return
+    total = sum(len(code_cells(notebook)) for notebook in notebooks.values())
+    one_step = Lock()
+    with (
+        fresh_home(home) as env,
+        tqdm(total=total, desc="chapters", unit="cell") as bar,
+        ThreadPoolExecutor(min(n_workers(None), AT_ONCE)) as pool,
+        lifeline() as end,
+    ):
+
+        def step(page: Page) -> None:
+            with one_step:
+                bar.set_postfix_str(page.name, refresh=False)
+                bar.update()
+
+        settings = KernelSettings(timeout=timeout, env=env, end=end)
+        try:
+            yield {
+                pool.submit(_execute, page, notebook, settings, step): page
+                for page, notebook in notebooks.items()
+            }
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def cached_seconds(cache: Any, notebook: Any) -> float | None:
@@ -171,30 +225,25 @@ def cached_seconds(cache: Any, notebook: Any) -> float | None:
 
 
 def _execute(
-    page: Page, notebook: Any, timeout: int, env: Mapping[str, str]
+    page: Page,
+    notebook: Any,
+    settings: KernelSettings,
+    step: Callable[[Page], None],
 ) -> float:
-    total = len(code_cells(notebook))
-    if total == 0:  # Sphinx wants a record even where nothing runs
+    if not code_cells(notebook):  # Sphinx wants a record even where none runs
         return 0.0
     started = time.perf_counter()
     begun = [0]
-    with tqdm(total=total, desc=page.name, unit="cell") as bar:
 
-        def begin(cell: int) -> None:
-            begun.append(cell)
-            bar.update()
+    def begin(cell: int) -> None:
+        begun.append(cell)
+        step(page)
 
-        try:
-            run_notebook(
-                notebook,
-                page.path.parent,
-                timeout=timeout,
-                env=env,
-                each_cell=begin,
-            )
-        except (CellExecutionError, CellTimeoutError, DeadKernelError) as err:
-            message = _report(page, notebook, begun[-1], _reason(err))
-            raise ChapterError(message) from err
+    try:
+        run_notebook(notebook, page.path.parent, settings, begin)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as err:
+        message = _report(page, notebook, begun[-1], _reason(err))
+        raise ChapterError(message) from err
     _refuse_stderr(page, notebook)
     return time.perf_counter() - started
 

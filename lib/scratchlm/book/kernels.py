@@ -11,8 +11,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
-from scratchlm.book.leash import LEASH, leashed, lifeline
+from scratchlm.book.leash import LEASH, leashed
 
 # Its output past Python goes another way; see scratchlm.book.descriptors.
 OPTIONS = (
@@ -111,23 +111,38 @@ def fresh_home(parent: Path) -> Iterator[dict[str, str]]:
         yield settings
 
 
+@dataclass(frozen=True, kw_only=True)
+class KernelSettings:
+    """What the kernels of one build share. Chapter: book/setup.md.
+
+    Args:
+        timeout: seconds that one cell may take.
+        env: environment of the kernels.
+        end: a lifeline, which ends them where it closes.
+    """
+
+    timeout: int
+    env: Mapping[str, str]
+    end: int
+
+
 def run_notebook(
     notebook: Any,
     folder: Path,
-    *,
-    timeout: int,
-    env: Mapping[str, str],
+    settings: KernelSettings,
     each_cell: Callable[[int], object],
 ) -> None:
     """Execute a notebook in place, in a kernel of its own.
 
     Chapter: book/setup.md.
 
+    In the main thread nbclient takes the signals over, and an interrupt
+    would pass for a kernel that died; call this in another.
+
     Args:
         notebook: its outputs are filled in.
         folder: where its cells run.
-        timeout: seconds that one cell may take.
-        env: environment of the kernel.
+        settings: of the kernel.
         each_cell: called with a cell's number before it runs.
 
     Raises:
@@ -137,24 +152,16 @@ def run_notebook(
     """
     client = NotebookClient(
         notebook,
-        timeout=timeout,
+        timeout=settings.timeout,
         record_timing=False,
         kernel_manager_class=_Kernel,
         resources={"metadata": {"path": str(folder)}},
         on_cell_execute=lambda cell_index, **_: each_cell(cell_index),
     )
-    # In the main thread nbclient takes the signals over, and an interrupt
-    # would pass for a kernel that died. Here it ends this block, the block
-    # ends the lifeline, that the kernel, and that the thread.
-    with (
-        ThreadPoolExecutor(1) as pool,
-        lifeline() as end,
-        tempfile.TemporaryFile() as out,
-        tempfile.TemporaryFile() as err,
-    ):
-        streams = {"stdin": end, "stdout": out, "stderr": err}
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        streams = {"stdin": settings.end, "stdout": out, "stderr": err}
         try:
-            pool.submit(client.execute, env=dict(env), **streams).result()
+            client.execute(env=dict(settings.env), **streams)
         except DeadKernelError as error:
             err.seek(0)
             words = err.read().decode(errors="replace")[-LAST_WORDS:]
