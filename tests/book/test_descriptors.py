@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from nbformat import v4
 
 from scratchlm.book import descriptors, kernels
+from scratchlm.book.leash import lifeline
 
 PROGRAM = """
 import os, subprocess
@@ -22,14 +23,10 @@ def test_each_cell_gets_what_it_caused_once(tmp_path):
     and was lost or stood below the next one."""
     cells = [v4.new_code_cell(PROGRAM) for _ in range(12)]
     cells.append(v4.new_code_cell("quiet = True"))
-    with kernels.fresh_home(tmp_path) as env:
-        kernels.run_notebook(
-            v4.new_notebook(cells=cells),
-            tmp_path,
-            timeout=60,
-            env=env,
-            each_cell=id,
-        )
+    with kernels.fresh_home(tmp_path) as env, lifeline() as end:
+        settings = kernels.KernelSettings(timeout=60, env=env, end=end)
+        notebook = v4.new_notebook(cells=cells)
+        kernels.run_notebook(notebook, tmp_path, settings, id)
     said = [
         {output.name: output.text for output in cell.outputs} for cell in cells
     ]
