@@ -23,6 +23,7 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "tokenizer" / "tokenizer.json").is_file()
 
 
+@pytest.mark.untraced
 def test_the_commands_from_text_to_shards_run(tmp_path, monkeypatch):
     """A pipeline whose options were renamed after the page was written."""
     lines = re.findall(r"^python -m scratchlm (.+)$", README, re.MULTILINE)

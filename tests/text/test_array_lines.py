@@ -48,6 +48,7 @@ def test_cuts_any_text_where_the_pattern_does(pattern, text):
     assert cuts(pattern, text) == starts(pattern, text)
 
 
+@pytest.mark.untraced
 @each_pattern
 def test_cuts_every_short_text_where_the_pattern_does(pattern):
     """A case that chance does not find: 5,460 texts of up to six signs."""

@@ -89,6 +89,7 @@ def test_ascii_pattern_cuts_alike(name, text):
     assert pattern._cut_ascii.findall(text) == pattern._cut.findall(text)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", [*PATTERNS])
 def test_every_character_in_every_place(name):
     """A character that one engine takes for space and the other does not."""

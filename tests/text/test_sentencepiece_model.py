@@ -46,6 +46,7 @@ def pair(request, tmp_path_factory):
     return theirs, UnigramTokenizer.from_sentencepiece(str(path))
 
 
+@pytest.mark.untraced
 def test_segments_as_sentencepiece_does_on_real_text(pair):
     """A tie broken in another way, an unknown character scored in another:
     both show only on much text."""

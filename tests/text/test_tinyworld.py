@@ -38,6 +38,7 @@ def test_reading_gives_the_probability_of_writing(seed):
         assert WORLD.check(document.text).ok
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     "changes",
     [
@@ -91,6 +92,7 @@ def test_no_damage_breaks_the_reader():
     assert len(kinds) > 1
 
 
+@pytest.mark.untraced
 @settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_any_text_has_its_own_probability(data):
@@ -192,6 +194,7 @@ def test_the_floor_is_what_the_true_model_loses():
     assert floor.standard_error < 0.01 * floor.nats_per_byte
 
 
+@pytest.mark.untraced
 def test_questions_are_answered_and_graded():
     """A gold answer that is not what the world would say."""
     rng = random.Random(4)
