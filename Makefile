@@ -10,7 +10,7 @@ PY := $(BIN)/python
 INSTALLED := .venv/.installed
 PIP := $(PY) -m pip --disable-pip-version-check
 # Tests run in the environment of the book's kernels, not in the user's.
-ISOLATED := $(PY) -m scratchlm.book.kernels
+ISOLATED := $(PY) -m bookbuild.run.kernels
 # As many tests at once as there are cores, so each keeps to one thread.
 AT_ONCE := --numprocesses=auto --maxprocesses=4
 TESTS := OMP_NUM_THREADS=1 $(ISOLATED) $(PY) -m pytest -p no:nbval \
@@ -24,7 +24,7 @@ help: ## show this list
 		$(MAKEFILE_LIST)
 
 book: $(INSTALLED) ## build the book: HTML, PDF and notebooks, in _build/
-	@$(PY) -m scratchlm.book.build
+	@$(PY) -m bookbuild.build
 
 test: $(INSTALLED) ## lint, types, unit tests, then every notebook
 	$(PY) -m ruff check .
@@ -33,7 +33,7 @@ test: $(INSTALLED) ## lint, types, unit tests, then every notebook
 	$(BIN)/lint-imports
 	$(TESTS) --cov --cov-report=
 	$(PY) -m coverage report
-	@$(PY) -m scratchlm.book.build notebooks
+	@$(PY) -m bookbuild.build notebooks
 	$(ISOLATED) $(PY) -m pytest $(AT_ONCE) --dist=loadfile \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
 		-p no:cacheprovider _build/notebooks

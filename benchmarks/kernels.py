@@ -69,7 +69,7 @@ def sides(
 
 
 def norms(small: bool, make: dict[str, Any]) -> list[Sides]:
-    from scratchlm.model.triton_rms_norm import (  # noqa: PLC0415
+    from scratchlm.model.efficient_attention.kernels.triton_rms_norm import (  # noqa: PLC0415
         triton_rms_norm,
     )
 
@@ -93,10 +93,10 @@ def norms(small: bool, make: dict[str, Any]) -> list[Sides]:
 def attentions(
     small: bool, make: dict[str, Any], window: int | None
 ) -> list[Sides]:
-    from scratchlm.model.core_attention import DotProduct  # noqa: PLC0415
-    from scratchlm.model.masks import CAUSAL, Window  # noqa: PLC0415
-    from scratchlm.model.tiled_attention import Tiled  # noqa: PLC0415
-    from scratchlm.model.triton_attention import (  # noqa: PLC0415
+    from scratchlm.model.attention.core_attention import DotProduct  # noqa: PLC0415
+    from scratchlm.model.attention.masks import CAUSAL, Window  # noqa: PLC0415
+    from scratchlm.model.efficient_attention.tiled_attention import Tiled  # noqa: PLC0415
+    from scratchlm.model.efficient_attention.kernels.triton_attention import (  # noqa: PLC0415
         TritonAttention,
     )
 

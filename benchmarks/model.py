@@ -34,7 +34,7 @@ from text import heading, row
 from torch import Tensor, nn
 
 from scratchlm.interop import hf
-from scratchlm.model.loss import linear_cross_entropy
+from scratchlm.model.transformer.loss import linear_cross_entropy
 
 VOCABULARY = 8192
 SHAPES = {"7M": (256, 8, 4, 704), "25M": (448, 8, 7, 1216)}

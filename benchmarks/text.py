@@ -27,8 +27,8 @@ from typing import TypeVar
 import tiktoken
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from scratchlm.text.bpe import BPETokenizer
-from scratchlm.text.pretokenize import PATTERNS
+from scratchlm.text.tokenizer.bpe import BPETokenizer
+from scratchlm.text.tokenizer.patterns import PATTERNS
 
 Encoder = BPETokenizer | tiktoken.Encoding
 Encode = Callable[[Encoder, list[str]], None]

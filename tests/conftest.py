@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 from jaxtyping import install_import_hook
 
-install_import_hook("scratchlm", "beartype.beartype")
+install_import_hook(["scratchlm", "bookbuild"], "beartype.beartype")
 
 # A time limit for one example tests the machine, not the code.
 hypothesis.settings.register_profile("house", deadline=None)

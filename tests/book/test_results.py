@@ -7,7 +7,7 @@ import pytest
 
 from scratchlm.book import results
 from scratchlm.book.results import Result, record, result
-from scratchlm.text import durable
+from scratchlm.foundation import durable
 
 MEASURED = Result(
     value=3.25,

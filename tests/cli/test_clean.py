@@ -1,7 +1,7 @@
 """Good documents pass, bad ones do not, and the funnel is told."""
 
 from scratchlm.cli.program import main
-from scratchlm.text.corpora import read_texts, write_texts
+from scratchlm.text.corpora.texts import read_texts, write_texts
 
 GOOD = """
 The mill stood at the end of the valley, where the river turns. My mother

@@ -5,7 +5,7 @@ import json
 import sys
 
 from scratchlm.cli.program import main
-from scratchlm.text.corpora import read_texts, write_texts
+from scratchlm.text.corpora.texts import read_texts, write_texts
 
 LONG = "the cat sat on the mat and looked at the rain for a long while " * 3
 TEXTS = [
@@ -70,7 +70,7 @@ def test_lines_and_test_questions_can_go_too(tmp_path):
 def test_the_defaults_are_those_of_the_library():
     """The command and the chapter give two answers."""
     from scratchlm.cli.dedup import Dedup
-    from scratchlm.text.dedup import DedupConfig
+    from scratchlm.text.deduplication.pipeline import DedupConfig
 
     command, config = Dedup(paths=("-",)), DedupConfig()
     for name in ["near", "verify", "threshold", "keep"]:

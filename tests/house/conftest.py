@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scratchlm.book import contents
+from bookbuild import contents
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,9 +7,9 @@ import statistics
 import nbformat
 import pytest
 
-from scratchlm.book.contents import code_cells
-from scratchlm.book.directives import included_lines
-from scratchlm.book.myst import block_tokens, directive_of
+from bookbuild.contents import code_cells
+from bookbuild.notebook.directives import included_lines
+from bookbuild.notebook.myst import block_tokens, directive_of
 
 SPINE = (
     *("promise", "failure", "shapes", "idea", "by-hand", "as-shipped"),

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from scratchlm.book.inline import INLINE
-from scratchlm.book.myst import block_tokens, directive_of
+from bookbuild.notebook.inline import INLINE
+from bookbuild.notebook.myst import block_tokens, directive_of
 
 NAMES = re.compile(
     r"""\b(

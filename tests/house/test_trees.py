@@ -97,7 +97,7 @@ def test_text_needs_no_torch(root):
 
 @pytest.fixture
 def bare_house(tmp_path):
-    module = tmp_path / "lib/scratchlm/text/bpe.py"
+    module = tmp_path / "lib/scratchlm/text/tokenizer/bpe.py"
     module.parent.mkdir(parents=True)
     module.write_text('"""Merge pairs."""\n')
     return tmp_path
@@ -105,11 +105,11 @@ def bare_house(tmp_path):
 
 def test_a_module_without_test_or_chapter_is_found(bare_house):
     """A rule that finds nothing in a bad sample guards nothing."""
-    assert missing_tests(bare_house) == ["tests/text/test_bpe.py"]
+    assert missing_tests(bare_house) == ["tests/text/tokenizer/test_bpe.py"]
     assert chapter_complaints(bare_house) == [
-        "lib/scratchlm/text/bpe.py names no chapter"
+        "lib/scratchlm/text/tokenizer/bpe.py names no chapter"
     ]
-    module = bare_house / "lib/scratchlm/text/bpe.py"
+    module = bare_house / "lib/scratchlm/text/tokenizer/bpe.py"
     module.write_text('"""Merge. Chapter: book/text/nowhere.md."""\n')
     assert "does not exist" in chapter_complaints(bare_house)[0]
 

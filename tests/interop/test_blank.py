@@ -3,8 +3,8 @@ import torch
 
 from scratchlm.interop import hf
 from scratchlm.interop.blank import blank, fill, state_of
-from scratchlm.model import presets
-from scratchlm.model.transformer import Transformer
+from scratchlm.model.published import presets
+from scratchlm.model.transformer.transformer import Transformer
 
 
 def test_the_largest_model_takes_no_memory():

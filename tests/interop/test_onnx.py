@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from scratchlm.interop import hf, onnx
-from scratchlm.model.transformer import Transformer
+from scratchlm.model.transformer.transformer import Transformer
 
 # One of everything, and of positions as many as there are.
 SHAPES = ((2, 24), (1, 1), (3, 2), (1, 64))

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from scratchlm.text.tinyworld import TinyWorld, WorldConfig
+from scratchlm.text.tinyworld.world import TinyWorld, WorldConfig
 
 
 @pytest.fixture(scope="session")

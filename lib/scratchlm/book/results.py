@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from scratchlm.text.durable import write_whole
+from scratchlm.foundation.durable import write_whole
 
 FOLDER = Path(__file__).parents[3] / "book" / "results"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

@@ -27,17 +27,17 @@ class Clean(Reading):
 
     def run(self) -> None:
         """Do it. Chapter: book/text/cleaning.md."""
-        from scratchlm.text.cleaning import (  # noqa: PLC0415
+        from scratchlm.text.cleaning.pipeline import (  # noqa: PLC0415
             DEFAULT_STEPS,
             PAGE_STEPS,
             Funnel,
             clean,
         )
-        from scratchlm.text.corpora import write_texts  # noqa: PLC0415
+        from scratchlm.text.corpora.texts import write_texts  # noqa: PLC0415
 
         steps = PAGE_STEPS if self.pages else DEFAULT_STEPS
         if self.languages:
-            from scratchlm.text.languages import LanguageStep  # noqa: PLC0415
+            from scratchlm.text.cleaning.languages import LanguageStep  # noqa: PLC0415
 
             steps = (*steps, LanguageStep(codes=self.languages))
         funnel = Funnel()

@@ -49,7 +49,7 @@ class Corpus:
 
     def run(self) -> None:
         """Do it. Chapter: book/text/corpora.md."""
-        from scratchlm.text.corpora import (  # noqa: PLC0415
+        from scratchlm.text.corpora.texts import (  # noqa: PLC0415
             take_bytes,
             write_texts,
         )
@@ -75,10 +75,11 @@ class Corpus:
         say(f"corpus: {write_texts(texts, self.out):,} documents")
 
     def _texts(self) -> Iterator[str]:
-        from scratchlm.text import corpora, public_data  # noqa: PLC0415
+        from scratchlm.text.corpora.texts import texts as corpora  # noqa: PLC0415
+        from scratchlm.text.corpora.texts import public_data  # noqa: PLC0415
 
         if self.source == "tinyworld":
-            from scratchlm.text.tinyworld import TinyWorld  # noqa: PLC0415
+            from scratchlm.text.tinyworld.world import TinyWorld  # noqa: PLC0415
 
             documents = TinyWorld(seed=0).documents(self.seed)
             return (document.text for document in documents)

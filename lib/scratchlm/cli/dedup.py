@@ -33,8 +33,8 @@ class Dedup(Reading):
 
     def run(self) -> None:
         """Do it. Chapter: book/text/deduplication.md."""
-        from scratchlm.text.corpora import write_texts  # noqa: PLC0415
-        from scratchlm.text.dedup import (  # noqa: PLC0415
+        from scratchlm.text.corpora.texts import write_texts  # noqa: PLC0415
+        from scratchlm.text.deduplication.pipeline import (  # noqa: PLC0415
             DedupConfig,
             deduplicate,
         )
@@ -59,12 +59,12 @@ class Dedup(Reading):
         )
 
     def _further(self, texts: Iterator[str]) -> Iterator[str]:
-        from scratchlm.text.corpora import read_texts  # noqa: PLC0415
-        from scratchlm.text.decontamination import (  # noqa: PLC0415
+        from scratchlm.text.corpora.texts import read_texts  # noqa: PLC0415
+        from scratchlm.text.deduplication.decontamination import (  # noqa: PLC0415
             Decontaminator,
         )
-        from scratchlm.text.exact import drop_repeated_lines  # noqa: PLC0415
-        from scratchlm.text.parallel import batches  # noqa: PLC0415
+        from scratchlm.text.deduplication.exact import drop_repeated_lines  # noqa: PLC0415
+        from scratchlm.foundation.parallel import batches  # noqa: PLC0415
 
         if self.lines:
             parts = drop_repeated_lines(texts)

@@ -49,7 +49,7 @@ class Reading:
 
     def texts(self) -> Iterator[str]:
         """The documents. Chapter: book/text/corpora.md."""
-        from scratchlm.text.corpora import read_texts  # noqa: PLC0415
+        from scratchlm.text.corpora.texts import read_texts  # noqa: PLC0415
 
         return read_texts(self.paths, self.column)
 
@@ -59,7 +59,7 @@ class Reading:
 
         Chapter: book/text/corpora.md.
         """
-        from scratchlm.text.corpora import (  # noqa: PLC0415
+        from scratchlm.text.corpora.texts import (  # noqa: PLC0415
             read_texts,
             write_texts,
         )

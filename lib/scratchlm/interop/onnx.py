@@ -16,10 +16,10 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from scratchlm.interop.blank import blank, fill, state_of
-from scratchlm.interop.hf_settings import settings_of
-from scratchlm.model.masks import Hidden, Mask
-from scratchlm.model.transformer import Part, Transformer
-from scratchlm.text.durable import replacing
+from scratchlm.interop.hf.settings import settings_of
+from scratchlm.model.attention.masks import Hidden, Mask
+from scratchlm.model.transformer.transformer import Part, Transformer
+from scratchlm.foundation.durable import replacing
 
 _TOKENS, _LOGITS = "tokens", "logits"
 

@@ -1,0 +1,1 @@
+"""Turn ``book/`` into HTML, PDF and notebooks."""

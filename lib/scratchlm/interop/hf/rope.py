@@ -1,0 +1,114 @@
+"""How published models say by what angles they turn.
+
+Chapter: book/model/transformer.md.
+
+There are two ways. Older files put ``rope_theta`` among the other settings
+and a scaling into ``rope_scaling``; newer ones put all into
+``rope_parameters``. Both are read, and the older is written, which every
+version of transformers reads.
+"""
+
+from dataclasses import fields
+from functools import partial
+from typing import Any, NamedTuple
+
+from scratchlm.interop.hf.config import Aspect, Parts
+from scratchlm.interop.hf.settings import Reader, Settings, settings_of
+from scratchlm.model.positions.context_extension import (
+    Llama3Scaling,
+    PositionInterpolation,
+    YaRN,
+)
+from scratchlm.model.positions.rotary import Rotary, Scaling
+from scratchlm.model.transformer.transformer import TransformerConfig
+
+
+class _Row(NamedTuple):
+    """A scaling, and what others call its numbers."""
+
+    made: type[PositionInterpolation | Llama3Scaling | YaRN]
+    numbers: dict[str, str]  # theirs to ours
+    defaults: dict[str, float]
+
+
+_FACTOR = {"factor": "factor"}
+_LLAMA3 = {"low_freq_factor": "low_factor", "high_freq_factor": "high_factor"}
+_YARN = {"beta_fast": "beta_fast", "beta_slow": "beta_slow"}
+_ORIGINAL = "original_max_position_embeddings"
+_SHARPER = "attention_factor"
+_SCALINGS = {
+    "linear": _Row(PositionInterpolation, _FACTOR, {}),
+    "llama3": _Row(Llama3Scaling, _FACTOR | _LLAMA3, {}),
+    "yarn": _Row(YaRN, _FACTOR | _YARN, {"beta_fast": 32.0, "beta_slow": 1.0}),
+}
+# What YaRN's code also reads, and no scaling of ours.
+_REFUSED = {
+    "partial_rotary_factor": (1.0,),
+    "mscale": (None,),
+    "mscale_all_dim": (None,),
+    "truncate": (True,),
+}
+_NAMES = {"rope_type", "type", "rope_theta", _ORIGINAL, _SHARPER, *_REFUSED}
+
+
+def rope(*, theta: float = 10_000.0) -> Aspect:
+    """Return RoPE, with any scaling. Chapter: book/model/transformer.md.
+
+    Args:
+        theta: the family's default.
+    """
+
+    def read(reader: Reader) -> Parts:
+        nested = reader.table("rope_scaling") | reader.table("rope_parameters")
+        inner = Reader(nested, reader.problems)
+        base = inner.number("rope_theta", reader.number("rope_theta", theta))
+        kind = str(nested.get("rope_type", nested.get("type", "default")))
+        for name, allowed in _REFUSED.items():
+            inner.only(name, *allowed)
+        reader.only("partial_rotary_factor", 1.0)
+        scaling = None
+        if kind in _SCALINGS:
+            longest = reader.size("max_position_embeddings")
+            scaling = _scaling(_SCALINGS[kind], inner, longest)
+        elif kind != "default" or set(nested) - _NAMES:
+            inner.problems.add(
+                f"RoPE is {nested}; the types known here are default, "
+                f"{', '.join(_SCALINGS)}"
+            )
+        return {"rotary": partial(Rotary, theta=base, scaling=scaling)}
+
+    return Aspect(read, _write)
+
+
+def _scaling(row: _Row, inner: Reader, longest: int) -> Scaling | None:
+    strange = set(inner.settings) - _NAMES - set(row.numbers)
+    if strange:
+        inner.problems.add(
+            f"RoPE has {', '.join(sorted(strange))}, which "
+            "no scaling of this package does"
+        )
+    numbers: dict[str, Any] = {
+        ours: inner.number(name, row.defaults.get(name))
+        for name, ours in row.numbers.items()
+    }
+    known = {field.name for field in fields(row.made)}
+    if "original" in known:
+        numbers["original"] = inner.size(_ORIGINAL, longest)
+    if _SHARPER in known:
+        numbers[_SHARPER] = inner.number_or_none(_SHARPER, None)
+    with inner.problems:
+        return row.made(**numbers)
+    return None
+
+
+def _write(config: TransformerConfig) -> Settings:
+    given = settings_of(config.rotary)
+    settings: dict[str, Any] = {"rope_theta": given.get("theta")}
+    scaling = given.get("scaling")
+    for kind, row in _SCALINGS.items():
+        if type(scaling) is row.made:
+            names = row.numbers | {_ORIGINAL: "original", _SHARPER: _SHARPER}
+            values = {n: getattr(scaling, o, None) for n, o in names.items()}
+            told = {n: v for n, v in values.items() if v is not None}
+            settings["rope_scaling"] = {"rope_type": kind, **told}
+    return settings

@@ -1,0 +1,50 @@
+"""The tokenizer that is published with a model.
+
+Chapter: book/model/transformer.md.
+"""
+
+import warnings
+from pathlib import Path
+
+from scratchlm.interop.hf.files import read_settings
+from scratchlm.text.tokenizer.bpe import BPETokenizer
+from scratchlm.text.tokenizer.base import SubwordTokenizer
+from scratchlm.text.tokenizer.file import FILE
+from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
+from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer
+
+_KINDS: dict[str, type[SubwordTokenizer]] = {
+    "BPE": BPETokenizer,
+    "WordPiece": WordPieceTokenizer,
+    "Unigram": UnigramTokenizer,
+}
+_GPT2_FILES = "vocab.json", "merges.txt"
+
+
+def read_tokenizer(folder: Path) -> SubwordTokenizer | None:
+    """Return the tokenizer that lies beside a model.
+
+    Chapter: book/model/transformer.md.
+
+    Args:
+        folder: holds ``tokenizer.json``, or GPT-2's two files.
+
+    Returns:
+        None if there is none, or one that does what no tokenizer of this
+        package does; then a warning says what, and the model is as good.
+
+    Raises:
+        ValueError: a file is corrupt.
+    """
+    if (folder / FILE).is_file():
+        model = read_settings(folder / FILE).get("model")
+        kind = model.get("type") if isinstance(model, dict) else None
+        family = _KINDS.get(str(kind), BPETokenizer)
+        try:
+            return family.load(folder)
+        except ValueError as error:
+            warnings.warn(str(error), stacklevel=3)
+            return None
+    if all((folder / name).is_file() for name in _GPT2_FILES):
+        return BPETokenizer.from_gpt2_files(*(folder / n for n in _GPT2_FILES))
+    return None

@@ -1,0 +1,284 @@
+"""What every tokenizer has in common. Chapter: book/text/tokenizer.md.
+
+Families of tokenizers differ in how they spell one piece of text, and in the
+model that they save. Special tokens, streams, batches, arrays and files are
+the same.
+"""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property, partial
+from pathlib import Path
+from sys import maxunicode
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from jaxtyping import Integer, UInt
+
+from scratchlm.text.tokenizer.encoding import TextSpeller
+from scratchlm.text.tokenizer.arrays.table import Numbers
+from scratchlm.foundation.parallel import batches, n_workers, ordered_map
+from scratchlm.text.tokenizer.patterns import Pattern, find_pattern
+from scratchlm.text.tokenizer.special_tokens import SpecialTokens
+from scratchlm.text.tokenizer.streaming import segments, whole_characters
+from scratchlm.text.tokenizer.file import Parts, read_folder, write_folder
+
+Loaded = TypeVar("Loaded", bound="SubwordTokenizer")
+Spelling = TypeVar("Spelling", str, bytes)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SubwordTokenizer(ABC):
+    """Text to ids and back, one piece at a time.
+
+    Chapter: book/text/tokenizer.md.
+
+    Args:
+        pattern: ``gpt2``, ``cl100k``, ``o200k`` or the regular expression
+            that cuts text into pieces, across which no token reaches.
+        special_tokens: the id of each special token.
+
+    Raises:
+        ValueError: the parts do not make a tokenizer; the message says why.
+    """
+
+    pattern: str
+    special_tokens: dict[str, int] = field(default_factory=dict)
+
+    # Characters below which encode_batch starts no processes (guessed: less
+    # than a second of work for one).
+    _small_batch: ClassVar[int] = 1_000_000
+    _kind: ClassVar[str]  # what a file of this family holds, in words
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pattern", self.cutter.name)
+        self._check()
+        claims = [*self._own_ids(), *self.special.ids.values()]
+        bad = [i for i in claims if not 0 <= i <= maxunicode]
+        if bad:
+            raise ValueError(
+                f"token id {bad[0]} is not usable; ids are 0 to {maxunicode}"
+            )
+        if len(set(claims)) < len(claims):
+            raise ValueError(
+                "two tokens have the same id; give the special tokens "
+                f"{sorted(self.special_tokens)} ids that are free, from "
+                f"{max(self._own_ids()) + 1} on"
+            )
+
+    @property
+    @abstractmethod
+    def _text(self) -> TextSpeller:
+        """Turns ordinary text into ids, and remembers what it met."""
+
+    @abstractmethod
+    def _check(self) -> None:
+        """Raise ValueError where the fields contradict each other."""
+
+    @abstractmethod
+    def _own_ids(self) -> Collection[int]:
+        """The ids of all tokens that are not special."""
+
+    @abstractmethod
+    def _identity(self) -> list[Any]:
+        """All that determines the output, as JSON can hold it."""
+
+    @abstractmethod
+    def _document(self) -> Parts:
+        """What ``tokenizer.json`` holds."""
+
+    @staticmethod
+    @abstractmethod
+    def _fields_of(document: Parts) -> Parts:
+        """The fields of the tokenizer that wrote a document."""
+
+    @abstractmethod
+    def decode(self, ids: Iterable[int] | Integer[np.ndarray, "T"]) -> str:
+        """Turn ids into text."""
+
+    @cached_property
+    def cutter(self) -> Pattern:
+        """The pattern, ready to cut text."""
+        return find_pattern(self.pattern)
+
+    @cached_property
+    def special(self) -> SpecialTokens:
+        """The special tokens, ready to be found."""
+        return SpecialTokens(self.special_tokens)
+
+    @cached_property
+    def vocab_size(self) -> int:
+        """The rows of an embedding, one more than the highest id."""
+        return max(*self._own_ids(), *self.special_tokens.values(), 0) + 1
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all that determines the output, 64 hex digits."""
+        parts = json.dumps(self._identity())
+        return hashlib.sha256(parts.encode()).hexdigest()
+
+    def encode(
+        self, text: str, *, allowed_special: str | Collection[str] = ()
+    ) -> list[int]:
+        """Turn text into ids.
+
+        Args:
+            text: any text. A lone surrogate, which UTF-8 cannot hold, is
+                taken for U+FFFD.
+            allowed_special: the special tokens that the text may hold, or
+                ``"all"``.
+
+        Raises:
+            ValueError: the text holds a special token that is not allowed.
+        """
+        ids: list[int] = self._encode(text, allowed_special).tolist()
+        return ids
+
+    def encode_ordinary(self, text: str) -> list[int]:
+        """Turn text into ids; special tokens in it are plain text."""
+        ids: list[int] = self._text.ids(text).tolist()
+        return ids
+
+    def encode_array(
+        self, text: str, *, allowed_special: str | Collection[str] = ()
+    ) -> UInt[np.ndarray, "T"]:
+        """Encode into an array of the smallest type that fits every id.
+
+        Args:
+            text: as in :meth:`encode`, which also says what raises.
+            allowed_special: as in :meth:`encode`.
+
+        Returns:
+            T ids.
+        """
+        return self._encode(text, allowed_special).astype(self._dtype)
+
+    def encode_arrays(
+        self, texts: Sequence[str]
+    ) -> list[UInt[np.ndarray, "_"]]:
+        """What :meth:`encode_ordinary` gives for each text, as arrays.
+
+        Many short texts together can be faster than one by one.
+        """
+        return [ids.astype(self._dtype) for ids in self._text.all_ids(texts)]
+
+    def encode_batch(
+        self,
+        texts: Iterable[str],
+        workers: int | None = None,
+        *,
+        allowed_special: str | Collection[str] = (),
+    ) -> list[list[int]]:
+        """Encode many texts, on several processes where it pays.
+
+        Args:
+            texts: as in :meth:`encode`, which also says what raises.
+            workers: processes; None takes one per core, and one for a batch
+                that is done before processes have started.
+            allowed_special: as in :meth:`encode`.
+        """
+        texts = list(texts)
+        if workers is None and sum(map(len, texts)) < self._small_batch:
+            workers = 1
+        encode = partial(self._encode_all, allowed_special)
+        encoded = ordered_map(encode, batches(texts), n_workers(workers))
+        return [ids.tolist() for batch in encoded for ids in batch]
+
+    def encode_iterable(
+        self,
+        chunks: Iterable[str],
+        *,
+        allowed_special: str | Collection[str] = (),
+    ) -> Iterator[int]:
+        """Encode a stream as if its chunks were joined, in constant memory.
+
+        Args:
+            chunks: the text, cut anywhere. With a pattern that is a regular
+                expression of your own, nothing is known about how far it
+                looks, and the whole stream is held.
+            allowed_special: as in :meth:`encode`.
+
+        Raises:
+            ValueError: the stream holds a special token that is not allowed;
+                the ids of text before it may have been yielded.
+        """
+        allowed = self.special.allow(allowed_special)
+        text = self.special.watch(whole_characters(chunks), allowed)
+        for part, name in segments(text, self.cutter, self.special, allowed):
+            yield from self._text.ids(part).tolist()
+            if name:
+                yield self.special_tokens[name]
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``tokenizer.json`` as Hugging Face's libraries read it.
+
+        Raises:
+            ValueError: ``folder`` is a file, or the tokenizer has ids that
+                such a file cannot say.
+        """
+        write_folder(Path(folder), self._document())
+
+    @classmethod
+    def load(cls: type[Loaded], folder: str | Path) -> Loaded:
+        """Read ``tokenizer.json`` of a tokenizer of this family.
+
+        Raises:
+            ValueError: the file is missing, corrupt, or does what this class
+                does not; the message names the file and what is wrong.
+        """
+        return read_folder(
+            Path(folder),
+            cls._kind,
+            lambda document: cls(**cls._fields_of(document)),
+        )
+
+    @cached_property
+    def _dtype(self) -> np.dtype[Any]:
+        return np.min_scalar_type(self.vocab_size - 1)
+
+    def _encode(
+        self, text: str, allowed_special: str | Collection[str]
+    ) -> Numbers:
+        """What :meth:`encode` gives, as an array."""
+        allowed = self.special.allow(allowed_special)
+        self.special.refuse(text, allowed)
+        if not allowed:
+            return self._text.ids(text)
+        parts = []
+        for part, name in self.special.cut(text, allowed):
+            parts.append(self._text.ids(part))
+            if name:
+                parts.append(np.array([self.special_tokens[name]]))
+        return np.concatenate(parts)
+
+    def _encode_all(
+        self, allowed_special: str | Collection[str], texts: list[str]
+    ) -> list[Numbers]:
+        if allowed := self.special.allow(allowed_special):
+            return [self._encode(text, allowed) for text in texts]
+        for text in texts:
+            self.special.refuse(text, allowed)
+        return self._text.all_ids(texts)
+
+    def _spellings(
+        self,
+        ids: Iterable[int] | Integer[np.ndarray, "T"],
+        spelling_of: Mapping[int, Spelling],
+    ) -> list[Spelling]:
+        """What each id stands for; ValueError where it stands for nothing."""
+        ids = ids.tolist() if isinstance(ids, np.ndarray) else ids
+        try:
+            return list(map(spelling_of.__getitem__, ids))
+        except KeyError as error:
+            raise ValueError(
+                f"{error.args[0]!r} is not the id of a token; ids are 0 to "
+                f"{self.vocab_size - 1}: was the text encoded by another "
+                "tokenizer?"
+            ) from None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {f.name: getattr(self, f.name) for f in fields(self)}
+        return partial(type(self), **state), ()  # without what is cached

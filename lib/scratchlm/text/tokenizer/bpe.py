@@ -1,0 +1,189 @@
+"""The tokenizer: text to token ids and back. Chapter: book/text/tokenizer.md.
+
+Ids 0 to 255 of a tokenizer trained here are the bytes, in their order; then
+come the merged tokens in the order of their merges, then the special tokens.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from jaxtyping import Integer
+
+from scratchlm.text.tokenizer import training as bpe_training
+
+from scratchlm.interop.tokenizers import tiktoken as published
+
+from scratchlm.text.tokenizer import file as tokenizer_json
+from scratchlm.text.tokenizer.encoding import TextMerger
+from scratchlm.text.tokenizer.merging import MergeRules, Pair
+from scratchlm.text.tokenizer.base import SubwordTokenizer
+
+if TYPE_CHECKING:
+    import tiktoken
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BPETokenizer(SubwordTokenizer):
+    """Byte-level byte-pair encoding. Chapter: book/text/tokenizer.md.
+
+    Args:
+        pattern: ``gpt2``, ``cl100k``, ``o200k`` or the regular expression
+            that cuts text into pieces, across which no pair merges.
+        vocab: the id of each token, given as its bytes.
+        merges: the pairs of tokens that merge, first to merge first.
+        special_tokens: the id of each special token.
+        whole_pieces: a piece that is a token needs no merging.
+
+    Raises:
+        ValueError: the parts do not make a tokenizer; the message says why.
+
+    Source: Sennrich, Haddow and Birch 2016, "Neural Machine Translation of
+    Rare Words with Subword Units"; on bytes, Radford et al. 2019, "Language
+    Models are Unsupervised Multitask Learners", section 2.2.
+    """
+
+    vocab: dict[bytes, int] = field(repr=False)
+    merges: tuple[Pair, ...] = field(repr=False)
+    whole_pieces: bool = False
+
+    _small_batch: ClassVar[int] = 10_000_000
+    _kind: ClassVar[str] = "byte-level BPE tokenizer"
+    _fields_of = staticmethod(tokenizer_json.bpe_fields)
+
+    @classmethod
+    def train(  # noqa: PLR0913
+        cls,
+        texts: Iterable[str],
+        vocab_size: int,
+        *,
+        pattern: str = "gpt2",
+        special_tokens: Sequence[str] = (),
+        workers: int | None = None,
+        progress: bool = False,
+    ) -> "BPETokenizer":
+        """Learn a vocabulary from text.
+
+        Args:
+            texts: the documents; no piece crosses from one into the next.
+            vocab_size: the bytes, the merged tokens and the special tokens.
+                Where the text has fewer pairs to merge, the vocabulary is
+                smaller, and a warning says so.
+            pattern: ``gpt2``, ``cl100k``, ``o200k`` or a regular expression.
+            special_tokens: tokens that no text merges into; the last ids.
+            workers: processes; None takes one per core. The vocabulary is
+                the same whatever the number.
+            progress: show a progress bar.
+
+        Raises:
+            ValueError: ``vocab_size`` is below the bytes and the special
+                tokens, the texts hold nothing, the pattern is malformed, or a
+                special token is empty or given twice.
+
+        Six merges; after the first, five pairs occur twice each, and of those
+        the greatest, ``l`` and ``s``, comes next:
+
+        >>> tokenizer = BPETokenizer.train(["she sells sea shells"], 262)
+        >>> [left + right for left, right in tokenizer.merges]
+        [b' s', b'ls', b'lls', b'he', b' se', b'she']
+        >>> tokenizer.encode("she sells")
+        [261, 260, 258]
+        """
+        return bpe_training.train(
+            cls,
+            texts,
+            vocab_size,
+            pattern=pattern,
+            special_tokens=special_tokens,
+            workers=workers,
+            progress=progress,
+        )
+
+    def decode(
+        self,
+        ids: Iterable[int] | Integer[np.ndarray, "T"],
+        errors: str = "replace",
+    ) -> str:
+        """Turn ids into text.
+
+        Args:
+            ids: ids of this tokenizer, those of special tokens among them.
+            errors: what becomes of bytes that are not UTF-8, as in
+                ``bytes.decode``: a token may end inside a character.
+
+        Raises:
+            ValueError: an id is not in the vocabulary.
+        """
+        return self.decode_bytes(ids).decode("utf-8", errors)
+
+    def decode_bytes(
+        self, ids: Iterable[int] | Integer[np.ndarray, "T"]
+    ) -> bytes:
+        """Turn ids into the bytes that they stand for.
+
+        Raises:
+            ValueError: an id is not in the vocabulary.
+        """
+        return b"".join(self._spellings(ids, self.bytes_of))
+
+    @classmethod
+    def from_tiktoken(cls, encoding: "tiktoken.Encoding") -> "BPETokenizer":
+        """Take over a tiktoken encoding; ids stay as they are."""
+        return published.from_tiktoken(cls, encoding)
+
+    def to_tiktoken(self, name: str = "scratchlm") -> "tiktoken.Encoding":
+        """Make a tiktoken encoding that gives the same ids.
+
+        Raises:
+            ValueError: the ids do not follow the order of the merges.
+        """
+        return published.to_tiktoken(name, self)
+
+    @classmethod
+    def from_gpt2_files(
+        cls, vocab_json: str | Path, merges_txt: str | Path
+    ) -> "BPETokenizer":
+        """Read the two files in which GPT-2 was published.
+
+        Raises:
+            ValueError: a file is missing or malformed.
+        """
+        paths = Path(vocab_json), Path(merges_txt)
+        return published.from_gpt2_files(cls, *paths)
+
+    @cached_property
+    def rules(self) -> MergeRules:
+        """The merges, ready to apply."""
+        return MergeRules(self.vocab, self.merges, self.whole_pieces)
+
+    @cached_property
+    def bytes_of(self) -> dict[int, bytes]:
+        """The bytes of each id, special tokens among them."""
+        return {i: token for token, i in self.vocab.items()} | {
+            i: name.encode() for name, i in self.special_tokens.items()
+        }
+
+    @cached_property
+    def _text(self) -> TextMerger:
+        return TextMerger(self.cutter, self.rules)
+
+    def _check(self) -> None:
+        _ = self.rules  # made now, so that what is bad raises
+
+    def _own_ids(self) -> Collection[int]:
+        return self.vocab.values()
+
+    def _identity(self) -> list[Any]:
+        return [
+            self.cutter.expression,
+            sorted((i, token.hex()) for token, i in self.vocab.items()),
+            [(left.hex(), right.hex()) for left, right in self.merges],
+            sorted(self.special_tokens.items()),
+            self.whole_pieces,
+        ]
+
+    def _document(self) -> dict[str, Any]:
+        return tokenizer_json.bpe_document(self)

@@ -1,0 +1,295 @@
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+from transformers import LlamaConfig
+from transformers.models.llama.modeling_llama import (
+    LlamaRotaryEmbedding,
+    apply_rotary_pos_emb,
+)
+
+from scratchlm.model.attention.attention import Attention
+from scratchlm.model.positions.context_extension import YaRN
+from scratchlm.model.attention.core_attention import DotProduct
+from scratchlm.model.positions.rotary import (
+    Angles,
+    LearnedPositions,
+    NoRotation,
+    Rotary,
+    SinusoidalPositions,
+    TokenEmbedding,
+    rope_frequencies,
+    unturned,
+)
+from scratchlm.model.transformer.transformer import Transformer
+
+EMBEDDINGS = [TokenEmbedding, LearnedPositions, SinusoidalPositions]
+
+
+def vectors(seed, *shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def scores(rotary, q, k, m, n):
+    """How well a query at ``m`` and a key at ``n`` fit."""
+    turned = [rotary(torch.tensor([at]))(x) for x, at in ((q, m), (k, n))]
+    return (turned[0] * turned[1]).sum(-1)
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    half=st.integers(1, 64),
+    theta=st.floats(2.0, 1e7),
+    places=st.tuples(*[st.integers(0, 4000)] * 3),
+)
+def test_a_score_depends_on_the_distance_alone(seed, half, theta, places):
+    """Sine and cosine exchanged, axes paired one way in queries and another
+    in keys, a pair that is stretched while it turns."""
+    q, k = F.normalize(vectors(seed, 2, 1, 2 * half), dim=-1)
+    rotary = Rotary(2 * half, 0, theta=theta)
+    m, n, shift = places
+    here = scores(rotary, q, k, m, n)
+    there = scores(rotary, q, k, m + shift, n + shift)
+    torch.testing.assert_close(here, there, rtol=0, atol=2e-3)
+    at_home = scores(rotary, q, k, shift, shift)
+    torch.testing.assert_close(at_home, (q * k).sum(-1))
+
+
+def test_a_score_depends_on_the_direction():
+    """A turn by the distance's absolute value: before and after are one."""
+    q, k = vectors(0, 2, 1, 8)
+    rotary = Rotary(8, 0)
+    ahead, behind = scores(rotary, q, k, 5, 2), scores(rotary, q, k, 2, 5)
+    assert (ahead - behind).abs() > 0.1
+
+
+def test_attention_does_not_see_where_a_text_begins():
+    """Positions that reach the values too, or queries but not keys."""
+    torch.manual_seed(0)
+    layer = Attention(16, 4, 2, 8, core=DotProduct(4))
+    rotary, x = Rotary(8, 0), vectors(1, 2, 12, 16)
+    with torch.no_grad():
+        here, there, still = (
+            layer(x, turn)
+            for turn in (
+                rotary(torch.arange(12)),
+                rotary(torch.arange(900, 912)),
+                unturned,
+            )
+        )
+    torch.testing.assert_close(here, there, rtol=1e-3, atol=1e-5)
+    assert (here - still).abs().max() > 1e-2
+
+
+def test_equals_the_turn_of_llama_in_transformers():
+    """Neighbouring axes paired: the relative property holds, and each
+    published checkpoint answers with nonsense."""
+    q, k, positions = vectors(0, 2, 3, 40, 16), vectors(1, 2, 3, 40, 16), 40
+    config = LlamaConfig(
+        hidden_size=48,
+        num_attention_heads=3,
+        head_dim=16,
+        rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
+    )
+    theirs = LlamaRotaryEmbedding(config)
+    cos, sin = theirs(q, torch.arange(positions)[None])
+    expected = apply_rotary_pos_emb(q, k, cos, sin)
+    turn = Rotary(16, 40, theta=500_000.0)(torch.arange(positions))
+    torch.testing.assert_close((turn(q), turn(k)), expected)
+
+
+def test_the_backward_of_a_turn_is_the_turn_back():
+    """A gradient that is turned forward once more; or that loses the length
+    by which YaRN multiplies."""
+    x = vectors(0, 2, 3, 5, 8).double().requires_grad_()
+    rotary = Rotary(8, 0, scaling=YaRN(16.0, original=64))
+    turn = rotary(torch.arange(70, 75))
+    turn.cos, turn.sin = turn.cos.double(), turn.sin.double()
+    assert torch.autograd.gradcheck(turn, x)
+    assert torch.autograd.gradgradcheck(turn, x)
+
+
+def test_a_turn_keeps_the_layout():
+    """Heads are a view of the projection; turned into another layout, they
+    made PyTorch's kernel answer in one that had to be copied and kept."""
+    x = vectors(0, 2, 5, 3, 8).transpose(1, 2)
+    for n in (8, 4):
+        turned = Rotary(n, 0)(torch.arange(5))(x)
+        assert turned.stride() == x.stride()
+
+
+def test_axes_beyond_those_that_turn_stay():
+    """A head of which a part is turned, which fails in the first forward
+    pass; a last part that is turned too, or multiplied by YaRN's length."""
+    x = vectors(0, 2, 3, 5, 12).requires_grad_()
+    turn = Rotary(8, 0, scaling=YaRN(4.0, original=64))(torch.arange(5))
+    turned = turn(x)
+    assert torch.equal(turned[..., 8:], x[..., 8:])
+    assert torch.equal(turned[..., :8], turn(x[..., :8]))
+    grad = vectors(1, 2, 3, 5, 12)
+    (whole,) = torch.autograd.grad(turned, x, grad)
+    (part,) = torch.autograd.grad(turn(x[..., :8]), x, grad[..., :8])
+    assert torch.equal(whole[..., :8], part[..., :8])
+    assert torch.equal(whole[..., 8:], grad[..., 8:])
+
+
+def test_more_axes_than_a_head_has_are_refused():
+    """Two tensors that do not fit, deep in the first forward pass."""
+    turn = Rotary(8, 0)(torch.arange(5))
+    with pytest.raises(ValueError, match="turn 8 of 6 axes; lower d_rotary"):
+        turn(vectors(0, 5, 6))
+
+
+def test_scaled_lengths_multiply_the_score_twice():
+    """A temperature that only the queries got."""
+    q, k = vectors(0, 2, 1, 8)
+    scaling = YaRN(16.0, original=64)
+    scaled = Rotary(8, 0, scaling=scaling)
+    alone = scores(scaled, q, k, 3, 3) / (q * k).sum(-1)
+    assert alone.item() == pytest.approx(scaling.length**2, rel=1e-5)
+    assert not scaled.angles.frequencies.equal(Rotary(8, 0).angles.frequencies)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_angles_stay_in_float32(kind):
+    """Frequencies rounded with the weights: at position 3000 the angles
+    are off by whole turns."""
+    model = nn.Sequential(Rotary(64, 0), nn.Linear(2, 2)).to(kind)
+    rotary, far = model[0], torch.tensor([3000])
+    assert model[1].weight.dtype == kind
+    assert rotary.angles.frequencies.dtype == torch.float32
+    plain = rope_frequencies(64, 1e4)
+    torch.testing.assert_close(rotary.angles(far)[0], 3000 * plain)
+    x = torch.ones(1, 64, dtype=kind)
+    assert rotary(far)(x).dtype == kind
+
+
+@pytest.mark.parametrize("embedding", EMBEDDINGS)
+def test_embeddings_follow_the_type_of_the_model(embedding):
+    """Waves in float32 that turn the whole residual stream into it."""
+    layer = embedding(7, 8, 5).to(torch.bfloat16)
+    out = layer(torch.tensor([[1, 2]]), torch.arange(2))
+    assert out.dtype == torch.bfloat16
+
+
+def test_frequencies_survive_the_meta_device():
+    """A model built without memory, and filled from a checkpoint: what the
+    checkpoint does not hold would be left as the memory was found."""
+    plain = rope_frequencies(8, 1e4)
+    with torch.device("meta"):
+        model = nn.Sequential(Rotary(8, 0), nn.Linear(2, 2))
+    assert model[1].weight.is_meta
+    model.to_empty(device="cpu")
+    assert model[0].angles.frequencies.equal(plain)
+    # Meta tensors have no values to bring back.
+    model.to("meta").to_empty(device="cpu")
+    assert model[0].angles.frequencies.equal(plain)
+    assert model[0].state_dict() == {}
+
+
+def test_a_copy_turns_as_its_model_does():
+    """A scaling that is lost when a model is copied or moved."""
+    scaled = Rotary(32, 0, scaling=YaRN(4.0, original=64))
+    copied = deepcopy(scaled).to(torch.float64)
+    assert copied.angles.frequencies.equal(scaled.angles.frequencies)
+
+
+@given(shift=st.integers(0, 500), position=st.integers(0, 500))
+def test_a_shift_of_the_waves_is_one_linear_map(shift, position):
+    """A sine without its cosine: from it alone, a layer cannot compute
+    where the neighbour stands."""
+    waves = SinusoidalPositions(1, 8, 0)
+    with torch.no_grad():
+        waves.tokens.weight.zero_()
+        here, there = waves(
+            torch.zeros(2, dtype=torch.long),
+            torch.tensor([position, position + shift]),
+        ).view(2, 4, 2)
+    angle = shift * waves.angles.frequencies
+    sin, cos = here.unbind(-1)
+    moved = torch.stack(
+        (
+            sin * angle.cos() + cos * angle.sin(),
+            cos * angle.cos() - sin * angle.sin(),
+        ),
+        -1,
+    )
+    torch.testing.assert_close(moved, there, rtol=0, atol=2e-4)
+
+
+def test_the_waves_are_those_of_the_paper():
+    """All sines first, or wavelengths that differ within a pair."""
+    waves = SinusoidalPositions(5, 6, 0)
+    tokens, positions = torch.tensor([4, 0, 4]), torch.tensor([0, 1, 37])
+    out = waves(tokens, positions) - 6**0.5 * waves.tokens.weight[tokens]
+    for row, at in zip(out.tolist(), positions.tolist(), strict=True):
+        for i in range(3):
+            angle = torch.tensor(at / 10_000 ** (2 * i / 6))
+            wave = [angle.sin().item(), angle.cos().item()]
+            assert row[2 * i : 2 * i + 2] == pytest.approx(wave, abs=1e-5)
+
+
+@pytest.mark.parametrize("embedding", EMBEDDINGS)
+def test_a_row_of_a_table_is_a_product_with_one_hot(embedding):
+    """A lookup that is off by one row."""
+    layer = embedding(7, 8, 5)
+    tokens = torch.tensor([[3, 0, 6, 3]])
+    one_hot = F.one_hot(tokens, 7).float()
+    rows = one_hot @ layer.tokens.weight
+    factor = 8**0.5 if embedding is SinusoidalPositions else 1.0
+    added = layer(tokens, torch.arange(4)) - factor * rows
+    # What is added to a token depends on its position alone.
+    other = torch.tensor([[1, 1, 2, 5]])
+    again = layer(other, torch.arange(4)) - factor * layer.tokens(other)
+    torch.testing.assert_close(added, again, rtol=0, atol=1e-5)
+    assert bool(added.any()) == (embedding is not TokenEmbedding)
+
+
+def test_a_scale_multiplies_the_vectors():
+    """Gemma's factor applied to the weights, which the head shares."""
+    layer = TokenEmbedding(7, 8, 5, scale=8**0.5)
+    tokens = torch.tensor([[3, 0]])
+    out = layer(tokens, torch.arange(2))
+    torch.testing.assert_close(out, layer.tokens(tokens) * 8**0.5)
+
+
+def test_only_learned_positions_have_an_end(small):
+    """An IndexError from inside PyTorch, or, on a GPU, an assertion that
+    takes the process with it; and a limit where there is none."""
+    tokens = torch.zeros(1, small.max_tokens + 1, dtype=torch.long)
+    for embedding in EMBEDDINGS:
+        model = Transformer(replace(small, embedding=embedding))
+        if embedding is LearnedPositions:
+            with pytest.raises(
+                ValueError, match=f"vectors for {small.max_tokens}; shorten"
+            ):
+                model(tokens)
+            model(tokens[:, 1:])
+        else:
+            model(tokens)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        partial(SinusoidalPositions, 7, 5, 3),
+        partial(Rotary, 5, 3),
+        partial(Angles, 5, theta=1e4),
+    ],
+)
+def test_an_axis_without_a_partner_is_refused(make):
+    """A shape error from the middle of the first forward pass."""
+    with pytest.raises(ValueError, match="5 axes cannot be turned in pairs"):
+        make()
+
+
+def test_no_rotation_changes_nothing():
+    """A model without RoPE that pays for it, or that gets some of it."""
+    x = vectors(0, 2, 3, 8)
+    assert NoRotation(8, 3)(torch.arange(3))(x) is x
