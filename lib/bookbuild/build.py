@@ -1,7 +1,4 @@
-"""Make the book: ``python -m bookbuild.build``.
-
-Chapter: book/setup.md.
-"""
+"""Make the book: ``python -m bookbuild.build``."""
 
 from __future__ import annotations
 

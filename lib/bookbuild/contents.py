@@ -1,7 +1,4 @@
-"""The pages of the book, in reading order, as notebooks.
-
-Chapter: book/setup.md.
-"""
+"""The pages of the book, in reading order, as notebooks."""
 
 from __future__ import annotations
 

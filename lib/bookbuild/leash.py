@@ -1,7 +1,5 @@
 """Programs that end with the build, however that ends.
 
-Chapter: book/setup.md.
-
 A killed build cannot end its children, and an orphan would go on to write
 into the folder of the next build. So each program runs below a small process
 of ours, ``python -m bookbuild.leash PROGRAM ARGUMENT...``, whose standard
@@ -29,7 +27,7 @@ LEASH = (sys.executable, "-P", "-m", "bookbuild.leash")
 def lifeline() -> Iterator[int]:
     """Make a pipe whose other end this process alone holds.
 
-    Chapter: book/setup.md. It closes with the block, or with the process.
+    It closes with the block, or with the process.
 
     Returns:
         The descriptor that a leash takes as its standard input.
@@ -53,7 +51,7 @@ def leashed(
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a program, no longer than this block and this process.
 
-    Chapter: book/setup.md. The block's end waits for the program's, an error
+    The block's end waits for the program's, an error
     in the block kills it and whatever it started.
 
     Args:
@@ -93,8 +91,6 @@ def leashed(
 
 def main() -> int:
     """Run the program that the command line names, on the leash.
-
-    Chapter: book/setup.md.
 
     Returns:
         The program's exit status.

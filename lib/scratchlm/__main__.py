@@ -1,4 +1,4 @@
-"""``python -m scratchlm``. Chapter: book/text/corpora.md."""
+"""``python -m scratchlm``."""
 
 import sys
 

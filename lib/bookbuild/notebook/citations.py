@@ -1,7 +1,4 @@
-"""Quote the bibliography in plain text.
-
-Chapter: book/setup.md.
-"""
+"""Quote the bibliography in plain text."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Say in plain Markdown what each MyST directive shows.
-
-Chapter: book/setup.md.
-"""
+"""Say in plain Markdown what each MyST directive shows."""
 
 from __future__ import annotations
 

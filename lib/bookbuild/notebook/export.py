@@ -1,7 +1,4 @@
-"""Write the chapters as notebooks that need nothing but Jupyter.
-
-Chapter: book/setup.md.
-"""
+"""Write the chapters as notebooks that need nothing but Jupyter."""
 
 from __future__ import annotations
 

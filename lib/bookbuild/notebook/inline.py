@@ -1,7 +1,4 @@
-"""Say in plain Markdown what MyST says inside a line.
-
-Chapter: book/setup.md.
-"""
+"""Say in plain Markdown what MyST says inside a line."""
 
 from __future__ import annotations
 

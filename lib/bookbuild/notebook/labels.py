@@ -1,7 +1,4 @@
-"""Number figures, tables, equations and exercises as the HTML does.
-
-Chapter: book/setup.md.
-"""
+"""Number figures, tables, equations and exercises as the HTML does."""
 
 from __future__ import annotations
 

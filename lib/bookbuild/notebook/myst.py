@@ -1,7 +1,4 @@
-"""Read MyST Markdown: its block tokens, and the directives in them.
-
-Chapter: book/setup.md.
-"""
+"""Read MyST Markdown: its block tokens, and the directives in them."""
 
 from __future__ import annotations
 

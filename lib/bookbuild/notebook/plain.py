@@ -1,7 +1,4 @@
-"""Say in plain Markdown what a MyST page says, for notebooks.
-
-Chapter: book/setup.md.
-"""
+"""Say in plain Markdown what a MyST page says, for notebooks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Turn table directives into pipe tables.
-
-Chapter: book/setup.md.
-"""
+"""Turn table directives into pipe tables."""
 
 from __future__ import annotations
 

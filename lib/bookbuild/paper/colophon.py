@@ -14,7 +14,7 @@ COVER = "From bytes to assistant"
 
 @dataclass(frozen=True, kw_only=True)
 class Commit:
-    """The commit that a book is built from. Chapter: book/setup.md.
+    """The commit that a book is built from.
 
     Args:
         name: abbreviated hash, "+" appended where files differ from it.
@@ -26,10 +26,7 @@ class Commit:
 
 
 def read_commit(folder: Path) -> Commit | None:
-    """Ask git for the commit of a folder; None outside git or without it.
-
-    Chapter: book/setup.md.
-    """
+    """Ask git for the commit of a folder; None outside git or without it."""
 
     def git(*arguments: str) -> str:
         done = subprocess.run(
@@ -57,14 +54,12 @@ def _installed(package: str) -> str:
 
 
 def byte_list(text: str) -> str:
-    """List a text's UTF-8 bytes for TeX. Chapter: book/setup.md."""
+    """List a text's UTF-8 bytes for TeX."""
     return ",".join(str(byte) for byte in text.encode())
 
 
 def meta_source(commit: Commit | None) -> str:
     """Write what the colophon and the title page say, as TeX macros.
-
-    Chapter: book/setup.md.
 
     Args:
         commit: what the book is built from; None leaves it out, and no date

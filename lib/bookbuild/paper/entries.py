@@ -1,7 +1,5 @@
 """The reference on paper: each module under its name, its entries dense.
 
-Chapter: book/reference.md.
-
 A web page has all the room it wants, and its reader searches it. Set the same
 way on paper, the reference filled more than a third of the book.
 """
@@ -34,8 +32,6 @@ _CHAPTER = "Chapter:"
 
 class DenseEntries(SphinxPostTransform):
     """Name each module once, and set what it holds without air.
-
-    Chapter: book/reference.md.
 
     Below the module's heading a name needs no module before it, and an entry
     names its chapter only where that is not the module's.

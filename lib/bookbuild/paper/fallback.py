@@ -35,8 +35,6 @@ IDEOGRAPHS = (
 def coverage(fonts: Path) -> dict[str, set[int]]:
     """Read which code points each face has.
 
-    Chapter: book/text/tokenizer.md.
-
     Args:
         fonts: folder of the .ttf files.
 
@@ -106,8 +104,6 @@ def _class_source(
 
 def fallback_source(fonts: Path) -> str:
     """Write the TeX that gives every character a face that has it.
-
-    Chapter: book/text/tokenizer.md.
 
     Characters that all faces have stay as they are. The others are sorted
     into XeTeX character classes, one for each answer to "who draws this in

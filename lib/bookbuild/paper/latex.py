@@ -40,10 +40,7 @@ FONTS = Path(str(files("scratchlm.book"))) / "fonts"
 
 
 def write_support(app: Sphinx) -> None:
-    """Put fonts, the fallback map and the colophon's facts beside the .tex.
-
-    Chapter: book/setup.md.
-    """
+    """Put fonts, the fallback map and the colophon's facts beside the .tex."""
     if app.builder.name != "latex":
         return
     out = Path(app.outdir)
@@ -193,8 +190,6 @@ def _depart_returns(self: LaTeXTranslator, _: nodes.Element) -> None:
 def use_own_blocks(app: Sphinx) -> None:
     """Print exercises and theorems with the book's own environments.
 
-    Chapter: book/setup.md.
-
     Runs when the builder is ready, for by then sphinx-exercise and
     sphinx-proof have named their nodes, in whatever order they were loaded.
     """
@@ -215,7 +210,7 @@ def use_own_blocks(app: Sphinx) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Connect the book's LaTeX to Sphinx. Chapter: book/setup.md."""
+    """Connect the book's LaTeX to Sphinx."""
     for transform in (
         PlaceParts,
         CollectSolutions,

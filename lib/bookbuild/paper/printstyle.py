@@ -16,7 +16,7 @@ from pygments.token import (
 
 
 class PrintStyle(Style):  # type: ignore[misc]
-    """The PDF's highlighting. Chapter: book/setup.md."""
+    """The PDF's highlighting."""
 
     background_color = "#F2F4F8"
     styles: ClassVar[dict[_TokenType, str]] = {

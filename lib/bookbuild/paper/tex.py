@@ -49,15 +49,13 @@ LATEXMK_SECONDS = 900
 
 class TexError(ValueError):
     """The book's LaTeX failed, or made pages that a reader would stumble on.
-
-    Chapter: book/setup.md.
     """
 
 
 def find_tex() -> list[str]:
     """List the programs and files that the PDF needs and this machine lacks.
 
-    Chapter: book/setup.md. An empty list means that the PDF can be built.
+    An empty list means that the PDF can be built.
     """
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if "kpsewhich" in missing:
@@ -75,10 +73,7 @@ def find_tex() -> list[str]:
 
 
 def install_commands() -> str:
-    """Give the exact command that installs TeX on each system.
-
-    Chapter: book/setup.md.
-    """
+    """Give the exact command that installs TeX on each system."""
     debian = " ".join(PACKAGES)
     fedora = " ".join(FEDORA)
     return (
@@ -107,8 +102,6 @@ def _is_debian(os_release: Path) -> bool:
 
 def install_tex(os_release: Path = Path("/etc/os-release")) -> str:
     """Install TeX where we may, and otherwise say how.
-
-    Chapter: book/setup.md.
 
     Args:
         os_release: the file that names the system.
@@ -192,8 +185,6 @@ def _run_latexmk(latex_dir: Path, name: str) -> tuple[int, str]:
 
 def build_pdf(latex_dir: Path, out_pdf: Path) -> None:
     """Make the PDF, and fail on what a reader would stumble on.
-
-    Chapter: book/setup.md.
 
     Args:
         latex_dir: what Sphinx's LaTeX builder wrote; one .tex file in it

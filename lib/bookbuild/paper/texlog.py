@@ -16,7 +16,7 @@ TOO_WIDE = 10.0  # points; design of the book, not a limit of TeX
 
 @dataclass(kw_only=True)
 class LogReport:
-    """What a LaTeX log complains of. Chapter: book/setup.md.
+    """What a LaTeX log complains of.
 
     Args:
         error: the first error with its context, empty where there is none.
@@ -73,8 +73,6 @@ def _wide_box(line: str, snippet: str, page: int) -> str | None:
 
 def check_log(log: str) -> LogReport:
     """Read a LaTeX log for what must not go to print.
-
-    Chapter: book/setup.md.
 
     Args:
         log: the log's text, of a run that did not break its lines

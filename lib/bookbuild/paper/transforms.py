@@ -21,7 +21,7 @@ from sphinx_proof.nodes import (
 
 
 def raw_latex(source: str) -> nodes.raw:
-    """Wrap LaTeX for the page tree. Chapter: book/setup.md."""
+    """Wrap LaTeX for the page tree."""
     return nodes.raw("", source + "\n", format="latex")
 
 

@@ -1,7 +1,5 @@
 """What a cell writes past Python, as its output.
 
-Chapter: book/setup.md.
-
 C++ code and programs that a cell starts write to the descriptors of standard
 output and error. ipykernel reads those in a thread and loses the race with
 the end of the cell one time in ten, so that a warning stopped some builds and
@@ -14,10 +12,7 @@ from typing import Any
 
 
 class Descriptors:
-    """How far standard output and error have been read.
-
-    Chapter: book/setup.md.
-    """
+    """How far standard output and error have been read."""
 
     def __init__(self) -> None:
         self.read = {fd: os.fstat(fd).st_size for fd in (1, 2)}
@@ -32,7 +27,7 @@ class Descriptors:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Pass on what there is after each cell. Chapter: book/setup.md.
+    """Pass on what there is after each cell.
 
     Args:
         shell: the kernel's IPython; its standard output and error are files.

@@ -1,7 +1,4 @@
-"""Execute the chapters into the cache that every output reads.
-
-Chapter: book/setup.md.
-"""
+"""Execute the chapters into the cache that every output reads."""
 
 from __future__ import annotations
 

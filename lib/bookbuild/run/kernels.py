@@ -1,7 +1,5 @@
 """The kernel that runs a chapter: this Python, and nothing of the user's.
 
-Chapter: book/setup.md.
-
 ``python -m bookbuild.run.kernels PROGRAM ARGUMENT...`` runs a program in the
 environment of the kernels, so that tests see what the build saw.
 """
@@ -58,8 +56,6 @@ class _Kernel(AsyncKernelManager):
 def environment(home: Path) -> dict[str, str]:
     """Return the environment of what the build starts.
 
-    Chapter: book/setup.md.
-
     Matplotlib and IPython keep settings and caches in the user's home, where
     a font list that names deleted files once stopped the build.
 
@@ -84,8 +80,6 @@ def environment(home: Path) -> dict[str, str]:
 @contextmanager
 def fresh_home(parent: Path) -> Iterator[dict[str, str]]:
     """Make a home for the kernels of one build, its font list in it.
-
-    Chapter: book/setup.md.
 
     The list takes a second. A kernel that had to make it could take more
     than five on a busy machine, and matplotlib would then write a warning
@@ -113,7 +107,7 @@ def fresh_home(parent: Path) -> Iterator[dict[str, str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class KernelSettings:
-    """What the kernels of one build share. Chapter: book/setup.md.
+    """What the kernels of one build share.
 
     Args:
         timeout: seconds that one cell may take.
@@ -133,8 +127,6 @@ def run_notebook(
     each_cell: Callable[[int], object],
 ) -> None:
     """Execute a notebook in place, in a kernel of its own.
-
-    Chapter: book/setup.md.
 
     In the main thread nbclient takes the signals over, and an interrupt
     would pass for a kernel that died; call this in another.
@@ -170,8 +162,6 @@ def run_notebook(
 
 def main() -> int:
     """Run the program that the command line names, in a fresh home.
-
-    Chapter: book/setup.md.
 
     Returns:
         The program's exit status; 2 if none is named.

@@ -1,7 +1,4 @@
-"""Tell finished work from unfinished, whatever interrupted it.
-
-Chapter: book/setup.md.
-"""
+"""Tell finished work from unfinished, whatever interrupted it."""
 
 from __future__ import annotations
 

@@ -23,8 +23,6 @@ _WIDTH = re.compile(r"<svg[^>]*\bwidth=\"([\d.]+)pt\"")
 def is_notebook(source: Path) -> bool:
     """Tell whether a page's source is a notebook in Markdown.
 
-    Chapter: book/setup.md.
-
     Args:
         source: path of the source file.
     """
@@ -35,8 +33,6 @@ def is_notebook(source: Path) -> bool:
 
 def downloads(app: Sphinx, page: str, context: dict[str, Any]) -> list[Any]:
     """List a page's downloads as label, url and title.
-
-    Chapter: book/setup.md.
 
     Args:
         app: the running Sphinx.
@@ -141,7 +137,7 @@ def _copy_fonts(app: Sphinx) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect the design to Sphinx. Chapter: book/setup.md.
+    """Connect the design to Sphinx.
 
     Args:
         app: the Sphinx that loads the extension.

@@ -17,10 +17,7 @@ _STEP = {"left": (-1, 0), "right": (1, 0), "top": (0, -1), "bottom": (0, 1)}
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """A box that was drawn, in inches from the upper left corner.
-
-    Chapter: book/index.md.
-    """
+    """A box that was drawn, in inches from the upper left corner."""
 
     x: Number
     y: Number
@@ -28,17 +25,14 @@ class Box:
     height: Number
 
     def port(self, side: Side, gap: Number = 0.0) -> Point:
-        """Return the middle of a side, moved out by ``gap`` inches.
-
-        Chapter: book/index.md.
-        """
+        """Return the middle of a side, moved out by ``gap`` inches."""
         dx, dy = _STEP[side]
         across, down = self.width / 2 + gap, self.height / 2 + gap
         return self.x + dx * across, self.y + dy * down
 
 
 class Diagram:
-    """A drawing on a grid of equal cells. Chapter: book/index.md.
+    """A drawing on a grid of equal cells.
 
     Positions are ``(column, row)``, counted from the upper left corner;
     ``(0, 0)`` is the centre of the first cell, and fractions are welcome.
@@ -98,8 +92,6 @@ class Diagram:
         mono: bool = False,
     ) -> Box:
         """Draw a box and return it for arrows and groups.
-
-        Chapter: book/index.md.
 
         Args:
             text: what stands in it, in bold where a note follows.
@@ -182,8 +174,6 @@ class Diagram:
     ) -> None:
         """Draw an arrow between two boxes, with one bend where it needs two.
 
-        Chapter: book/index.md.
-
         Args:
             start: where it leaves.
             end: where it points.
@@ -221,8 +211,6 @@ class Diagram:
 
     def group(self, boxes: Sequence[Box], text: str = "") -> None:
         """Draw a thin frame around boxes, with a title in its corner.
-
-        Chapter: book/index.md.
 
         Args:
             boxes: what it holds, at least one.
@@ -263,7 +251,7 @@ class Diagram:
         mono: bool = False,
         ha: Literal["left", "center", "right"] = "center",
     ) -> None:
-        """Write free text on the grid. Chapter: book/index.md.
+        """Write free text on the grid.
 
         Args:
             text: the words.

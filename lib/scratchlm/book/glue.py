@@ -10,8 +10,6 @@ from myst_nb import glue as glue_one
 def glue(**values: object) -> None:
     """Glue each value under its name, with dashes for underscores.
 
-    Chapter: book/notation.md.
-
     ``glue(bytes_per_token=3.9)`` lets the page write
     ``{glue:text}`bytes-per-token:.1f```. Nothing is displayed.
 
@@ -31,8 +29,6 @@ def _plain(value: Any) -> object:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Markdown:
     """Show rows as a table, the first column left, the others right.
-
-    Chapter: book/notation.md.
 
     Args:
         header: the name of each column.

@@ -1,7 +1,5 @@
 """Numbers that were measured elsewhere, with where they come from.
 
-Chapter: book/notation.md.
-
 A page cannot run what needs a GPU. It reads the number from a file under
 ``book/results/``, and that file says how to measure it again.
 """
@@ -25,7 +23,7 @@ _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One measurement and its circumstances. Chapter: book/notation.md.
+    """One measurement and its circumstances.
 
     Args:
         value: a number, or several of one unit under their names.
@@ -59,7 +57,7 @@ PARTS = fields(Result)
 
 
 def result(name: str, folder: Path = FOLDER) -> Result:
-    """Read a recorded number. Chapter: book/notation.md.
+    """Read a recorded number.
 
     Args:
         name: of the file, without ``.json``.
@@ -91,7 +89,7 @@ def result(name: str, folder: Path = FOLDER) -> Result:
 
 
 def record(name: str, measured: Result, folder: Path = FOLDER) -> Path:
-    """Write a number for the pages to read. Chapter: book/notation.md.
+    """Write a number for the pages to read.
 
     An earlier one of that name stays whole until the new one is.
 

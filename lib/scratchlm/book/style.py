@@ -89,8 +89,6 @@ _RC: Any = {
 def colour(role: str) -> str:
     """Return the colour of a role as ``#rrggbb``.
 
-    Chapter: book/index.md.
-
     Args:
         role: ``ours``, ``reference``, ``limit``, ``bad`` or ``neutral``.
 
@@ -107,8 +105,6 @@ def colour(role: str) -> str:
 
 def sequence(n: int) -> list[str]:
     """Return ``n`` colours, dark to light, for series that have an order.
-
-    Chapter: book/index.md.
 
     Args:
         n: number of series, at least 1.
@@ -137,7 +133,6 @@ def figure(
     """Make a figure that fits the page, and its axes.
 
     pyplot does not know it: a cell shows it as its value or by glue, once.
-    Chapter: book/index.md.
 
     Args:
         width: ``text`` (5.3 inches) or ``wide`` (6.4 inches).
@@ -177,8 +172,6 @@ def label_line(
 ) -> Annotation:
     """Write a line's name beside it, in its colour, in place of a legend.
 
-    Chapter: book/index.md.
-
     Args:
         ax: the axes that hold the line.
         line: what ``ax.plot`` returned (one element of it).
@@ -212,7 +205,6 @@ def text_shade(shade: str) -> str:
     """Return the darker twin of a colour that small text needs.
 
     Lines read at 3:1 against the page, text at 4.5:1 (WCAG 2.1, 1.4.3).
-    Chapter: book/index.md.
 
     Args:
         shade: any colour that matplotlib knows.
@@ -223,7 +215,7 @@ def text_shade(shade: str) -> str:
 
 
 def font_paths() -> Sequence[str]:
-    """Return the paths of the book's font files. Chapter: book/setup.md."""
+    """Return the paths of the book's font files."""
     folder = files("scratchlm.book") / "fonts"
     return sorted(
         str(path) for path in folder.iterdir() if path.name.endswith(".ttf")
@@ -232,8 +224,6 @@ def font_paths() -> Sequence[str]:
 
 def save(fig: Figure, target: Any, kind: Literal["svg", "pdf"]) -> None:
     """Write a figure without the date, so that equal input is equal bytes.
-
-    Chapter: book/index.md.
 
     Args:
         fig: the figure.
@@ -248,7 +238,6 @@ def use() -> None:
     """Give every later figure of this process the style of the book.
 
     In a notebook, figures then appear as SVG and PDF, as wide as they say.
-    Chapter: book/index.md.
     """
     _add_fonts()
     mpl.rcParams.update(_RC)

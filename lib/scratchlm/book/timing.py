@@ -12,8 +12,6 @@ def cpu_seconds(
 ) -> dict[Name, float]:
     """Return the least processor time that each call took, in seconds.
 
-    Chapter: book/notation.md.
-
     The calls take turns: one after the other, a slow spell of the machine
     would fall on one of them and pass for its fault. The clock counts this
     process alone, all threads of it, so it does not run while other programs

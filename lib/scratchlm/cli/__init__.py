@@ -1,4 +1,4 @@
-"""The command line: ``python -m scratchlm``. Chapter: book/text/corpora.md.
+"""The command line: ``python -m scratchlm``.
 
 Each command reads files, folders or the standard input, writes one file or
 the standard output, and shows its progress on the standard error. What a

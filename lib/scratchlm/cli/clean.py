@@ -1,4 +1,4 @@
-"""``clean``: documents worth reading. Chapter: book/text/cleaning.md."""
+"""``clean``: documents worth reading."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Clean(Reading):
     """write the rejected documents instead, to see what the rules do"""
 
     def run(self) -> None:
-        """Do it. Chapter: book/text/cleaning.md."""
+        """Do it."""
         from scratchlm.text.cleaning.pipeline import (  # noqa: PLC0415
             DEFAULT_STEPS,
             PAGE_STEPS,

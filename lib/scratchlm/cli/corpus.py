@@ -1,4 +1,4 @@
-"""``corpus``: text to begin with. Chapter: book/text/corpora.md."""
+"""``corpus``: text to begin with."""
 
 import os
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ class Corpus:
     progress: Progress = True
 
     def run(self) -> None:
-        """Do it. Chapter: book/text/corpora.md."""
+        """Do it."""
         from scratchlm.text.corpora.texts import (  # noqa: PLC0415
             take_bytes,
             write_texts,

@@ -1,4 +1,4 @@
-"""``dedup``: each document once. Chapter: book/text/deduplication.md."""
+"""``dedup``: each document once."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Dedup(Reading):
     """processes; None takes one per core"""
 
     def run(self) -> None:
-        """Do it. Chapter: book/text/deduplication.md."""
+        """Do it."""
         from scratchlm.text.corpora.texts import write_texts  # noqa: PLC0415
         from scratchlm.text.deduplication.pipeline import (  # noqa: PLC0415
             DedupConfig,

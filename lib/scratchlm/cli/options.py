@@ -1,4 +1,4 @@
-"""What the commands have in common. Chapter: book/text/corpora.md."""
+"""What the commands have in common."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -37,10 +37,7 @@ Progress = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """Documents from files, and documents to a file.
-
-    Chapter: book/text/corpora.md.
-    """
+    """Documents from files, and documents to a file."""
 
     paths: Positional[Inputs]
     out: Output = "-"
@@ -48,17 +45,14 @@ class Reading:
     progress: Progress = True
 
     def texts(self) -> Iterator[str]:
-        """The documents. Chapter: book/text/corpora.md."""
+        """The documents."""
         from scratchlm.text.corpora.texts import read_texts  # noqa: PLC0415
 
         return read_texts(self.paths, self.column)
 
     @contextmanager
     def twice(self) -> Iterator[Callable[[], Iterator[str]]]:
-        """The documents, as often as asked; standard input goes to disk.
-
-        Chapter: book/text/corpora.md.
-        """
+        """The documents, as often as asked; standard input goes to disk."""
         from scratchlm.text.corpora.texts import (  # noqa: PLC0415
             read_texts,
             write_texts,
@@ -77,8 +71,6 @@ def watched(
     texts: Iterable[str], name: str, progress: bool, total: int | None = None
 ) -> Iterator[str]:
     """The same texts, and a bar that counts their bytes.
-
-    Chapter: book/text/corpora.md.
 
     Args:
         texts: the documents.
@@ -99,5 +91,5 @@ def watched(
 
 
 def say(line: str) -> None:
-    """Tell the user, not the pipe. Chapter: book/text/corpora.md."""
+    """Tell the user, not the pipe."""
     sys.stderr.write(f"{line}\n")

@@ -1,4 +1,4 @@
-"""Which command, and what its end means. Chapter: book/text/corpora.md."""
+"""Which command, and what its end means."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = MappingProxyType(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Chapter: book/text/corpora.md.
+    """Run one command.
 
     Args:
         arguments: the words after ``python -m scratchlm``; those of this

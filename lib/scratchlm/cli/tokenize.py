@@ -1,4 +1,4 @@
-"""``tokenize``: documents to token ids. Chapter: book/text/shards.md."""
+"""``tokenize``: documents to token ids."""
 
 import warnings
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Tokenize(Reading):
     """processes; None takes one per core"""
 
     def run(self) -> None:
-        """Do it. Chapter: book/text/shards.md."""
+        """Do it."""
         from scratchlm.text.tokenizer.bpe import BPETokenizer  # noqa: PLC0415
         from scratchlm.text.shards.manifest import (  # noqa: PLC0415
             ShardConfig,

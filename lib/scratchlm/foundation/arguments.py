@@ -1,15 +1,10 @@
-"""What a caller may pass, and what to say where it is something else.
-
-Chapter: book/text/corpora.md.
-"""
+"""What a caller may pass, and what to say where it is something else."""
 
 from collections.abc import Iterable
 
 
 def not_one_string(texts: Iterable[str], name: str = "texts") -> None:
     """Refuse a string where strings are due: it would be read by letters.
-
-    Chapter: book/text/corpora.md.
 
     Args:
         texts: what was passed.
@@ -27,8 +22,6 @@ def not_one_string(texts: Iterable[str], name: str = "texts") -> None:
 
 def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     """Refuse a word that is not among those allowed.
-
-    Chapter: book/text/corpora.md.
 
     Args:
         name: of the argument.

@@ -1,4 +1,4 @@
-"""Words of 64 bits without a pattern. Chapter: book/text/deduplication.md."""
+"""Words of 64 bits without a pattern."""
 
 import numpy as np
 from jaxtyping import UInt64
@@ -12,8 +12,6 @@ def spread(
     words: UInt64[np.ndarray, "*shape"],
 ) -> UInt64[np.ndarray, "*shape"]:
     """Let every bit of a word depend on every bit of it.
-
-    Chapter: book/text/deduplication.md.
 
     No two words become one, and 0 stays 0.
 

@@ -1,4 +1,4 @@
-"""Draws that are the same everywhere. Chapter: book/text/corpora.md."""
+"""Draws that are the same everywhere."""
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -10,8 +10,6 @@ Item = TypeVar("Item")
 
 class Dice:
     """Chance, from a generator that is the same everywhere.
-
-    Chapter: book/text/corpora.md.
 
     ``random()`` alone is used: of all that the generator offers, it alone is
     documented to give the same numbers in every version of Python.

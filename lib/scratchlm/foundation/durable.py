@@ -1,7 +1,5 @@
 """Files that are whole or absent, whatever happens.
 
-Chapter: book/text/shards.md.
-
 A file is written under another name, forced to the disk, and renamed: a name
 that can be seen belongs to a file that is finished.
 """
@@ -20,7 +18,7 @@ _CHUNK = 1 << 20  # bytes read at a time; guessed: it fits the cache
 
 
 class PartialFile:
-    """A file on its way to a name. Chapter: book/text/shards.md.
+    """A file on its way to a name.
 
     Args:
         path: the name that it will have; until then it ends in ``.partial``.
@@ -60,8 +58,6 @@ class PartialFile:
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that takes its place when all of it is on disk.
 
-    Chapter: book/text/shards.md.
-
     After an error, or a kill, ``path`` is what it was before. What a kill
     leaves behind has a name that starts with a dot.
 
@@ -92,8 +88,6 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that its name shows the old content or the new.
 
-    Chapter: book/text/shards.md.
-
     Raises:
         ValueError: the folder does not exist, or ``path`` is a folder.
     """
@@ -105,8 +99,6 @@ def write_whole(path: Path, data: bytes) -> None:
 @contextmanager
 def replacing(folder: Path, old: Set[str] = frozenset()) -> Iterator[Path]:
     """Give a place to write files that then take the folder's names.
-
-    Chapter: book/model/transformer.md.
 
     After an error the folder is what it was. New names appear first, then
     files are replaced one by one, and old ones go last. A kill between two
@@ -192,8 +184,6 @@ def _sync_file(path: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Force the names in a folder to the disk.
 
-    Chapter: book/text/shards.md.
-
     A rename changes the folder, which is a file of its own.
     """
     descriptor = os.open(folder, os.O_RDONLY)
@@ -204,7 +194,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """The sha256 of a file, 64 hex digits. Chapter: book/text/shards.md."""
+    """The sha256 of a file, 64 hex digits."""
     total = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
         while data := file.read(_CHUNK):
@@ -215,8 +205,6 @@ def sha256_of(path: Path) -> str:
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Keep a second process from writing into the same folder.
-
-    Chapter: book/text/shards.md.
 
     The lock belongs to the process, so that it ends with it, however that
     dies; processes that it forked do not inherit it.

@@ -1,4 +1,4 @@
-"""The same work on several processes. Chapter: book/text/tokenizer.md."""
+"""The same work on several processes."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -40,8 +40,6 @@ def ordered_map(
 ) -> Iterator[Result]:
     """Map over items on several processes, results in the items' order.
 
-    Chapter: book/text/tokenizer.md.
-
     Only a few items are in flight, for together they may exceed memory. The
     function goes to each process once. Where this process is killed, the
     others end too.
@@ -67,10 +65,7 @@ def ordered_map(
 
 
 def batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Group texts into lists of ``BATCH`` characters or a little more.
-
-    Chapter: book/text/tokenizer.md.
-    """
+    """Group texts into lists of ``BATCH`` characters or a little more."""
     batch: list[str] = []
     held = 0
     for text in texts:
@@ -85,8 +80,6 @@ def batches(texts: Iterable[str]) -> Iterator[list[str]]:
 
 def once_closed(pipe: int, act: Callable[[], object]) -> None:
     """Act, in a thread, as soon as the other end of a pipe is closed.
-
-    Chapter: book/text/tokenizer.md.
 
     However a process ends, the system closes what it held, so that this
     notices even one that was killed. No process but the one that is watched

@@ -1,7 +1,4 @@
-"""A model without numbers, to be filled with those of a file.
-
-Chapter: book/model/transformer.md.
-"""
+"""A model without numbers, to be filled with those of a file."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,8 +38,6 @@ class _Undrawn(TorchFunctionMode):
 def blank(config: TransformerConfig) -> Transformer:
     """Make a model that takes no memory: its tensors have only shapes.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         config: sizes and parts.
 
@@ -54,10 +49,7 @@ def blank(config: TransformerConfig) -> Transformer:
 
 
 def state_of(model: Transformer) -> dict[str, Tensor]:
-    """Return a model's tensors by name, a tied head left out.
-
-    Chapter: book/model/transformer.md.
-    """
+    """Return a model's tensors by name, a tied head left out."""
     state = dict(model.state_dict())
     if model.config.tied:
         del state[HEAD]
@@ -66,8 +58,6 @@ def state_of(model: Transformer) -> dict[str, Tensor]:
 
 def fill(model: Transformer, state: dict[str, Tensor]) -> None:
     """Make tensors the weights of a model, without a copy.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         model: whose weights they replace.

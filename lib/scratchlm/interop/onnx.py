@@ -1,7 +1,4 @@
-"""A model as an ONNX graph, for programs without PyTorch.
-
-Chapter: book/model/transformer.md.
-"""
+"""A model as an ONNX graph, for programs without PyTorch."""
 
 import logging
 import warnings
@@ -26,7 +23,7 @@ _TOKENS, _LOGITS = "tokens", "logits"
 
 @dataclass(frozen=True)
 class Explicit:
-    """A mask that is always spelled out. Chapter: book/model/transformer.md.
+    """A mask that is always spelled out.
 
     A mask may tell a kernel that nothing is hidden, or only the future. It
     depends on the length, and a graph is recorded at one length.
@@ -49,7 +46,7 @@ class Explicit:
 
 
 def export(model: Transformer, path: str | Path) -> None:
-    """Write a model as an ONNX graph. Chapter: book/model/transformer.md.
+    """Write a model as an ONNX graph.
 
     The graph has the input ``tokens``, int64 of shape (B, T), and the output
     ``logits`` of shape (B, T, V), for any B and T. Weights above 2 GB lie in

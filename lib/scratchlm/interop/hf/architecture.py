@@ -1,7 +1,4 @@
-"""Which published architecture a model has.
-
-Chapter: book/model/transformer.md.
-"""
+"""Which published architecture a model has."""
 
 from dataclasses import fields
 from functools import partial
@@ -27,8 +24,6 @@ _LAYERED = ("attention", "core", "feedforward")
 def find_family(settings: Settings) -> Family:
     """Return the family that a ``config.json`` asks for.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         settings: all that the file says.
 
@@ -51,8 +46,6 @@ def read_config(
     family: Family, settings: Settings, problems: Problems
 ) -> TransformerConfig | None:
     """Return the configuration that published settings describe.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         family: says how they are to be read.
@@ -80,8 +73,6 @@ def describe(
     config: TransformerConfig, architecture: str | None = None
 ) -> tuple[Family, dict[str, Any]]:
     """Return how a model is published: its family, and its settings.
-
-    Chapter: book/model/transformer.md.
 
     Each family writes the settings that it would, and reads them back; the
     first that gets the same parts is the one.
@@ -126,8 +117,6 @@ def describe(
 
 def differences(one: TransformerConfig, other: TransformerConfig) -> list[str]:
     """Return the names of fields in which two models differ.
-
-    Chapter: book/model/transformer.md.
 
     How weights are drawn is no difference: they are in the file.
     """

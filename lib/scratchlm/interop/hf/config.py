@@ -1,7 +1,5 @@
 """Settings of published models to parts of ours, and back.
 
-Chapter: book/model/transformer.md.
-
 Each :class:`Aspect` translates a few settings both ways. A family is a
 tuple of aspects (see :mod:`scratchlm.interop.hf.families`).
 """
@@ -21,7 +19,7 @@ Parts = dict[str, Any]
 
 
 class Aspect(NamedTuple):
-    """Some settings, in both directions. Chapter: book/model/transformer.md.
+    """Some settings, in both directions.
 
     Args:
         read: takes published settings, returns fields of
@@ -36,17 +34,12 @@ class Aspect(NamedTuple):
 
 
 def fixed(**parts: Any) -> Aspect:
-    """Return the parts that all models of a family share.
-
-    Chapter: book/model/transformer.md.
-    """
+    """Return the parts that all models of a family share."""
     return Aspect(lambda reader: dict(parts), lambda config: {})
 
 
 def refused(allowed: dict[str, tuple[object, ...]]) -> Aspect:
     """Refuse settings whose other values no part of ours stands for.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         allowed: for each setting what it may be; the first is its default,
@@ -66,8 +59,6 @@ def sizes(
     *, d_head: int | None = None, tied: bool = False, d_ff: str
 ) -> Aspect:
     """Return the sizes under the names that all but GPT-2 use.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         d_head: the family's default; ``D / N`` if None.
@@ -167,8 +158,6 @@ def rms_norms(
     eps: float, qk_norm: Callable[..., nn.Module] | None = None
 ) -> Aspect:
     """Return norms that share one eps, those of queries and keys included.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         eps: the family's default.

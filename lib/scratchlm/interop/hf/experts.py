@@ -1,7 +1,4 @@
-"""Layers of experts as published models describe them.
-
-Chapter: book/model/experts.md.
-"""
+"""Layers of experts as published models describe them."""
 
 from functools import partial
 
@@ -18,7 +15,7 @@ from scratchlm.model.transformer.transformer import TransformerConfig
 
 
 def experts(count: str, *others: str, normalize: bool | None) -> Aspect:
-    """Return layers of experts. Chapter: book/model/transformer.md.
+    """Return layers of experts.
 
     Args:
         count: what the family calls the number of experts.

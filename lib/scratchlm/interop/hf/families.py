@@ -1,7 +1,5 @@
 """The families of published models: one row of a table each.
 
-Chapter: book/model/transformer.md.
-
 A row says how settings become parts, how weights are called, and nothing
 else; no other module knows a family.
 """
@@ -53,8 +51,6 @@ from scratchlm.model.positions.rotary import LearnedPositions, NoRotation
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """How one kind of model is published.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         architecture: the class that ``config.json`` names.

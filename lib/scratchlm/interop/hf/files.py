@@ -1,7 +1,5 @@
 """A folder with a published model, as files.
 
-Chapter: book/model/transformer.md.
-
 Settings lie in ``config.json`` and weights in safetensors: a header of JSON
 that says where each tensor begins, and then numbers. Neither can run code.
 """
@@ -25,8 +23,6 @@ _REPO = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 class Problems:
     """What is wrong with a folder, told at once.
-
-    Chapter: book/model/transformer.md.
 
     In a ``with`` it remembers a ``ValueError`` and goes on behind the block.
     """
@@ -70,8 +66,6 @@ class Problems:
 def find_folder(place: str | Path, *, revision: str | None = None) -> Path:
     """Return the folder of a model, downloaded if it has to be.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         place: a folder, or the name of a repository on the Hugging Face
             hub. Only JSON, safetensors and ``merges.txt`` come from there.
@@ -110,7 +104,7 @@ def find_folder(place: str | Path, *, revision: str | None = None) -> Path:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Return what a JSON file says. Chapter: book/model/transformer.md.
+    """Return what a JSON file says.
 
     Raises:
         ValueError: the file is missing, or holds anything but one object.
@@ -129,7 +123,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 def read_tensors(
     folder: Path, framework: Literal["pt", "np"], problems: Problems
 ) -> dict[str, Any]:
-    """Return all tensors by name. Chapter: book/model/transformer.md.
+    """Return all tensors by name.
 
     Under PyTorch each is a view of its file, of which the system reads what
     is touched; what is written into it stays in memory.
@@ -161,10 +155,7 @@ def read_tensors(
 
 
 def listed(names: set[str]) -> str:
-    """Return names in order, for a message.
-
-    Chapter: book/model/transformer.md.
-    """
+    """Return names in order, for a message."""
     return ", ".join(sorted(names))
 
 
@@ -217,8 +208,6 @@ def _is_plain(file: str) -> bool:
 
 def weights_in(folder: Path) -> set[str]:
     """Return the names of files that hold a model's weights.
-
-    Chapter: book/model/transformer.md.
 
     A broken index names nothing, and none names a file elsewhere.
     """

@@ -1,7 +1,5 @@
 """What published models do in one layer and not in the next.
 
-Chapter: book/model/transformer.md.
-
 Windows of attention, and what Gemma 2 does with its scores.
 """
 
@@ -29,8 +27,6 @@ def window_everywhere(
 ) -> Aspect:
     """Return one window for all layers, or none.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         missing: the family's default.
         switched: whether ``use_sliding_window`` has to say so too.
@@ -56,7 +52,7 @@ def windows_by_layer(
     switched: bool,
     core: Aspect = DOT_PRODUCT,
 ) -> Aspect:
-    """Return a window for some layers. Chapter: book/model/transformer.md.
+    """Return a window for some layers.
 
     Args:
         kinds: which layers have one, if ``layer_types`` does not say.
@@ -109,10 +105,7 @@ def _checked(reader: Reader, layers: Any, *allowed: str) -> list[str]:
 
 
 def from_layer_on(reader: Reader) -> list[str]:
-    """Return Qwen's rule: a window from ``max_window_layers`` on.
-
-    Chapter: book/model/transformer.md.
-    """
+    """Return Qwen's rule: a window from ``max_window_layers`` on."""
     n_layers = reader.layers()
     used = reader.flag("use_sliding_window", False)
     first = reader.settings.get("max_window_layers", 28)
@@ -124,10 +117,7 @@ def from_layer_on(reader: Reader) -> list[str]:
 
 
 def in_turn(reader: Reader) -> list[str]:
-    """Return Gemma's rule: every other layer, from the first.
-
-    Chapter: book/model/transformer.md.
-    """
+    """Return Gemma's rule: every other layer, from the first."""
     n_layers = reader.layers()
     return [_FULL if i % 2 else _SLIDING for i in range(n_layers)]
 

@@ -1,7 +1,4 @@
-"""Load and save models as people publish them on the Hugging Face hub.
-
-Chapter: book/model/transformer.md.
-"""
+"""Load and save models as people publish them on the Hugging Face hub."""
 
 import json
 import re
@@ -44,7 +41,7 @@ _NUMBERS = {torch.float64, torch.float32, torch.float16, torch.bfloat16}
 
 
 class Loaded(NamedTuple):
-    """What a folder held. Chapter: book/model/transformer.md.
+    """What a folder held.
 
     Args:
         model: on the CPU, with weights of the types that the file has.
@@ -56,7 +53,7 @@ class Loaded(NamedTuple):
 
 
 def load(place: str | Path, *, revision: str | None = None) -> Loaded:
-    """Make a model of a published one. Chapter: book/model/transformer.md.
+    """Make a model of a published one.
 
     Weights that need no change are views of the file, so that loading takes
     no time and memory until they are used. To write into them, in training,
@@ -167,8 +164,6 @@ def save(  # noqa: PLR0913
     max_shard_bytes: int = 1 << 32,
 ) -> None:
     """Write a model so that transformers can load it.
-
-    Chapter: book/model/transformer.md.
 
     The architecture is the first whose settings, read back, describe the
     same parts. Files of the folder that are not of the model, such as

@@ -1,7 +1,4 @@
-"""What the weights of published models are called.
-
-Chapter: book/model/transformer.md.
-"""
+"""What the weights of published models are called."""
 
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """How published models say by what angles they turn.
 
-Chapter: book/model/transformer.md.
-
 There are two ways. Older files put ``rope_theta`` among the other settings
 and a scaling into ``rope_scaling``; newer ones put all into
 ``rope_parameters``. Both are read, and the older is written, which every
@@ -52,7 +50,7 @@ _NAMES = {"rope_type", "type", "rope_theta", _ORIGINAL, _SHARPER, *_REFUSED}
 
 
 def rope(*, theta: float = 10_000.0) -> Aspect:
-    """Return RoPE, with any scaling. Chapter: book/model/transformer.md.
+    """Return RoPE, with any scaling.
 
     Args:
         theta: the family's default.

@@ -1,7 +1,5 @@
 """Settings of a published model, read one by one, and parts spelled out.
 
-Chapter: book/model/transformer.md.
-
 PyTorch is not needed.
 """
 
@@ -19,8 +17,6 @@ MOST = 1 << 16  # layers, or experts; guessed, far above any model's
 
 class Reader:
     """Read settings, and remember what is wrong with each.
-
-    Chapter: book/model/transformer.md.
 
     A setting that is missing or null is its default. After a problem the
     reader returns a value that lets the rest be read.
@@ -107,8 +103,6 @@ class Reader:
 def settings_of(part: object) -> dict[str, Any]:
     """Return what a part is made with, its defaults among it.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         part: a class or a function, or a ``functools.partial`` of one.
 
@@ -126,8 +120,6 @@ def settings_of(part: object) -> dict[str, Any]:
 
 def spelled(part: Any) -> tuple[Any, dict[str, Any]]:
     """Return a part such that equal ones compare equal.
-
-    Chapter: book/model/transformer.md.
 
     Two partials of one class are different objects, even with the same
     settings.

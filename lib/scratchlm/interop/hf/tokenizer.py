@@ -1,7 +1,4 @@
-"""The tokenizer that is published with a model.
-
-Chapter: book/model/transformer.md.
-"""
+"""The tokenizer that is published with a model."""
 
 import warnings
 from pathlib import Path
@@ -23,8 +20,6 @@ _GPT2_FILES = "vocab.json", "merges.txt"
 
 def read_tokenizer(folder: Path) -> SubwordTokenizer | None:
     """Return the tokenizer that lies beside a model.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         folder: holds ``tokenizer.json``, or GPT-2's two files.

@@ -1,7 +1,4 @@
-"""Names and shapes of published weights to ours, and back.
-
-Chapter: book/model/transformer.md.
-"""
+"""Names and shapes of published weights to ours, and back."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -14,8 +11,6 @@ Weights = Mapping[str, Tensor]
 
 class Change(NamedTuple):
     """What is done to a group of tensors, in both directions.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         publish: takes ours and the type of the model's numbers.
@@ -65,8 +60,6 @@ STACKED = Change(
 class Rule(NamedTuple):
     """Which tensors of ours are which of theirs.
 
-    Chapter: book/model/transformer.md.
-
     In a name ``{i}`` stands for the layer, and ``{e}`` for each expert in
     turn.
 
@@ -84,8 +77,6 @@ class Rule(NamedTuple):
         self, state: Mapping[str, torch.Size]
     ) -> list[tuple[list[str], list[str]]]:
         """Return the pairs of groups of names that a model has.
-
-        Chapter: book/model/transformer.md.
 
         A rule for a bias says nothing about a model without.
 
@@ -111,7 +102,7 @@ class Rule(NamedTuple):
 
 
 def plain(names: Mapping[str, str], change: Change = SAME) -> list[Rule]:
-    """Return rules for single tensors. Chapter: book/model/transformer.md.
+    """Return rules for single tensors.
 
     Args:
         names: ours to theirs.
@@ -124,8 +115,6 @@ def publish(
     state: Weights, rules: Sequence[Rule], dtype: torch.dtype
 ) -> dict[str, Tensor]:
     """Return our tensors under their names, in their shapes.
-
-    Chapter: book/model/transformer.md.
 
     On the meta device it says what a file has to hold.
 
@@ -158,8 +147,6 @@ def adopt(
     shapes: Mapping[str, torch.Size],
 ) -> dict[str, Tensor]:
     """Return their tensors under our names, in our shapes.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         tensors: theirs, by name, each in the shape that :func:`publish`

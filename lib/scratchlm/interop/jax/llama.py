@@ -1,4 +1,4 @@
-"""Llama in JAX, from the same files. Chapter: book/model/transformer.md.
+"""Llama in JAX, from the same files.
 
 A model is a function of its weights here, not an object that owns them:
 weights are a dictionary, and ``jax.jit`` compiles what is computed from it.
@@ -21,7 +21,7 @@ Weights = dict[str, Any]
 
 
 class Llama3Rope(NamedTuple):
-    """Angles for longer texts. Chapter: book/model/embeddings.md.
+    """Angles for longer texts.
 
     Args:
         factor: how many times longer the texts become.
@@ -39,8 +39,6 @@ class Llama3Rope(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class LlamaConfig:
     """What the functions must know at compile time.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         n_heads: number of query heads N.
@@ -62,17 +60,14 @@ class LlamaConfig:
 def rms_norm(
     x: Float[Array, "*B D"], weight: Float[Array, " D"], eps: float
 ) -> Float[Array, "*B D"]:
-    """Divide by the root mean square. Chapter: book/model/block.md."""
+    """Divide by the root mean square."""
     wide = x.astype(jnp.float32)
     scale = jax.lax.rsqrt(jnp.square(wide).mean(-1, keepdims=True) + eps)
     return (weight * (wide * scale)).astype(x.dtype)
 
 
 def angles(n_tokens: int, config: LlamaConfig) -> Float[Array, "T pairs"]:
-    """Return how far each pair of axes has turned at each position.
-
-    Chapter: book/model/embeddings.md.
-    """
+    """Return how far each pair of axes has turned at each position."""
     pairs = np.arange(0, config.d_head, 2) / config.d_head
     frequencies = config.theta**-pairs
     if config.rope is not None:
@@ -87,10 +82,7 @@ def angles(n_tokens: int, config: LlamaConfig) -> Float[Array, "T pairs"]:
 def rotate(
     x: Float[Array, "B T heads H"], turned: Float[Array, "T pairs"]
 ) -> Float[Array, "B T heads H"]:
-    """Turn each pair of axes by its angle.
-
-    Chapter: book/model/embeddings.md.
-    """
+    """Turn each pair of axes by its angle."""
     a, b = jnp.split(x, 2, -1)
     cos = jnp.cos(turned)[:, None].astype(x.dtype)
     sin = jnp.sin(turned)[:, None].astype(x.dtype)
@@ -103,7 +95,7 @@ def attention(
     turned: Float[Array, "T pairs"],
     config: LlamaConfig,
 ) -> Float[Array, "B T D"]:
-    """Mix positions. Chapter: book/model/attention.md.
+    """Mix positions.
 
     N / K query heads in a group share one head of keys and values.
     """
@@ -124,7 +116,7 @@ def attention(
 def feedforward(
     block: Weights, x: Float[Array, "B T D"]
 ) -> Float[Array, "B T D"]:
-    """Work on each position alone. Chapter: book/model/block.md."""
+    """Work on each position alone."""
     gate = jax.nn.silu(x @ block["gate"].T)
     return (gate * (x @ block["up"].T)) @ block["down"].T
 
@@ -134,8 +126,6 @@ def logits(
     weights: Weights, tokens: Int[Array, "B T"], *, config: LlamaConfig
 ) -> Float[Array, "B T V"]:
     """Return a score for each token of the vocabulary as the next one.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         weights: from :func:`scratchlm.interop.jax.weights.load`.

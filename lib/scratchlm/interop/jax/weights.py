@@ -1,4 +1,4 @@
-"""Read a published Llama for JAX. Chapter: book/model/transformer.md.
+"""Read a published Llama for JAX.
 
 PyTorch is not needed.
 """
@@ -46,7 +46,7 @@ _ONLY = {
 
 
 def load(folder: str | Path) -> tuple[Weights, LlamaConfig]:
-    """Read the folder of a Llama model. Chapter: book/model/transformer.md.
+    """Read the folder of a Llama model.
 
     Args:
         folder: holds ``config.json`` and safetensors.

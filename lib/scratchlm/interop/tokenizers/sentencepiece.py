@@ -1,4 +1,4 @@
-"""Unigram models as sentencepiece keeps them. Chapter: book/text/unigram.md.
+"""Unigram models as sentencepiece keeps them.
 
 sentencepiece writes a space as U+2581 and can normalise text before it
 segments. This package takes models that leave the text as it is.
@@ -18,8 +18,6 @@ WHOLE = r"[\s\S]+"
 
 def read(cls: type["UnigramTokenizer"], path: Path) -> "UnigramTokenizer":
     """Read a tokenizer from a ``.model`` file.
-
-    Chapter: book/text/unigram.md.
 
     Raises:
         ValueError: the file is missing or no such model, does what this

@@ -1,4 +1,4 @@
-"""Vocabularies as others publish them. Chapter: book/text/tokenizer.md.
+"""Vocabularies as others publish them.
 
 tiktoken gives each token a rank and no merges; GPT-2 gives two files, in
 which every byte is written as a printable character.
@@ -27,14 +27,12 @@ _BYTE_OF = {ord(character): byte for byte, character in ALPHABET.items()}
 
 
 def to_printable(token: bytes) -> str:
-    """A token in GPT-2's alphabet. Chapter: book/text/tokenizer.md."""
+    """A token in GPT-2's alphabet."""
     return token.decode("latin-1").translate(ALPHABET)
 
 
 def from_printable(text: str) -> bytes:
     """The bytes of a token written in GPT-2's alphabet.
-
-    Chapter: book/text/tokenizer.md.
 
     Raises:
         ValueError: a character is not of the alphabet.
@@ -51,7 +49,7 @@ def from_printable(text: str) -> bytes:
 def from_tiktoken(
     cls: type["BPETokenizer"], encoding: "tiktoken.Encoding"
 ) -> "BPETokenizer":
-    """The vocabulary of a tiktoken encoding. Chapter: book/text/tokenizer.md.
+    """The vocabulary of a tiktoken encoding.
 
     tiktoken merges the two neighbours whose joined bytes have the lowest
     rank. The merge that makes a token is the last one on the token's bytes.
@@ -72,10 +70,7 @@ def from_tiktoken(
 
 
 def last_merge(token: bytes, ranks: dict[bytes, int]) -> Pair | None:
-    """The two parts of which a token is made, None where no merge makes it.
-
-    Chapter: book/text/tokenizer.md.
-    """
+    """The two parts of which a token is made, None where no merge makes it."""
     parts = [token[i : i + 1] for i in range(len(token))]
     while len(parts) > 2:
         joined = [left + right for left, right in pairwise(parts)]
@@ -89,8 +84,6 @@ def last_merge(token: bytes, ranks: dict[bytes, int]) -> Pair | None:
 
 def to_tiktoken(name: str, state: "BPETokenizer") -> "tiktoken.Encoding":
     """A tiktoken encoding that gives the same ids.
-
-    Chapter: book/text/tokenizer.md.
 
     Raises:
         ValueError: the ids do not follow the order of the merges, or some
@@ -123,8 +116,6 @@ def from_gpt2_files(
     cls: type["BPETokenizer"], vocab_json: Path, merges_txt: Path
 ) -> "BPETokenizer":
     """The vocabulary that GPT-2's two files describe.
-
-    Chapter: book/text/tokenizer.md.
 
     Args:
         vocab_json: the id of each token, written in GPT-2's alphabet.

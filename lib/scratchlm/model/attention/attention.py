@@ -1,4 +1,4 @@
-"""Tokens look each other up. Chapter: book/model/attention.md."""
+"""Tokens look each other up."""
 
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
@@ -12,22 +12,17 @@ from scratchlm.model.positions.rotary import Turn, unturned
 
 @runtime_checkable
 class LayerCache(Protocol):
-    """What attention knows of a cache. Chapter: book/model/attention.md."""
+    """What attention knows of a cache."""
 
     def append(
         self, k: Float[Tensor, "B K T H"], v: Float[Tensor, "B K T Hv"]
     ) -> tuple[Float[Tensor, "B K S H"], Float[Tensor, "B K S Hv"]]:
-        """Keep the keys and values of T new positions; return all S.
-
-        Chapter: book/model/attention.md.
-        """
+        """Keep the keys and values of T new positions; return all S."""
         ...
 
 
 def norm_each_head(n_heads: int, d_head: int, *, eps: float = 1e-6) -> RMSNorm:
     """Make a norm that treats each head alone, with one weight for all.
-
-    Chapter: book/model/block.md.
 
     Source: Qwen Team 2025, "Qwen3 Technical Report", sec. 2.
     """
@@ -37,8 +32,6 @@ def norm_each_head(n_heads: int, d_head: int, *, eps: float = 1e-6) -> RMSNorm:
 def norm_all_heads(n_heads: int, d_head: int, *, eps: float = 1e-6) -> RMSNorm:
     """Make a norm over all heads of a token together.
 
-    Chapter: book/model/block.md.
-
     Source: OLMo Team 2024, "2 OLMo 2 Furious", sec. 3.2.
     """
     return RMSNorm((n_heads, d_head), eps=eps)
@@ -46,8 +39,6 @@ def norm_all_heads(n_heads: int, d_head: int, *, eps: float = 1e-6) -> RMSNorm:
 
 class Attention(nn.Module):
     """Each position asks, and receives a mixture of answers.
-
-    Chapter: book/model/attention.md.
 
     ::
 

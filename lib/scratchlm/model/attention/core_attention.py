@@ -1,7 +1,5 @@
 """Scores, mask, softmax, mixture: what attention does between projections.
 
-Chapter: book/model/attention.md.
-
 A core takes queries, keys and values and returns the mixed values. The
 queries are always the last T of the S positions that have a key, so a core
 needs no cache and no counter to know where it stands.
@@ -24,7 +22,7 @@ _NARROW = 64
 
 
 class DotProduct(nn.Module):
-    """Attention as PyTorch ships it. Chapter: book/model/attention.md.
+    """Attention as PyTorch ships it.
 
     Computes ``softmax(scale * q k^T + mask) v`` without holding the T by S
     weights in memory where PyTorch has a kernel for the case. Narrow heads
@@ -142,8 +140,6 @@ def _repeat(x: Tensor, shared: int) -> Tensor:
 class ScoredAttention(nn.Module):
     """Attention whose scores are changed before the softmax.
 
-    Chapter: book/model/attention.md.
-
     Holds all T by S scores, as PyTorch's kernels give no access to them.
     Subclasses say in :meth:`adjust` what is done to them.
 
@@ -166,10 +162,7 @@ class ScoredAttention(nn.Module):
     def adjust(
         self, scores: Float[Tensor, "B N T S"]
     ) -> Float[Tensor, "B N T S"]:
-        """Return the scores that enter the softmax.
-
-        Chapter: book/model/attention.md.
-        """
+        """Return the scores that enter the softmax."""
         return scores
 
     def forward(
@@ -192,8 +185,6 @@ class ScoredAttention(nn.Module):
 
 class Softcapped(ScoredAttention):
     """Keep scores between ``-cap`` and ``cap``.
-
-    Chapter: book/model/attention.md.
 
     Args:
         n_heads: number of query heads N.

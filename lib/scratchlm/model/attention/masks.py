@@ -1,4 +1,4 @@
-"""Which keys a query may see. Chapter: book/model/attention.md."""
+"""Which keys a query may see."""
 
 from dataclasses import dataclass
 from sys import maxsize
@@ -13,12 +13,10 @@ Hidden = Literal["nothing", "future", "more"]
 
 @runtime_checkable
 class Mask(Protocol):
-    """Which keys a query may see. Chapter: book/model/attention.md."""
+    """Which keys a query may see."""
 
     def hides(self, n_tokens: int, n_keys: int) -> Hidden:
         """Return ``"nothing"``, ``"future"`` or ``"more"``.
-
-        Chapter: book/model/attention.md.
 
         ``"future"`` is a full causal square, for which kernels need no
         mask; for ``"more"`` they need the one of :meth:`visible`.
@@ -28,17 +26,12 @@ class Mask(Protocol):
     def visible(
         self, n_tokens: int, n_keys: int, device: torch.device
     ) -> Bool[Tensor, "T S"]:
-        """Return True where query t may see key s.
-
-        Chapter: book/model/attention.md.
-        """
+        """Return True where query t may see key s."""
         ...
 
 
 class Reach(NamedTuple):
     """How far a query sees to either side.
-
-    Chapter: book/model/efficient-attention.md.
 
     A mask that is a band around the diagonal has one as ``reach``, and a
     kernel can tell from two numbers which tiles it may skip.
@@ -56,8 +49,6 @@ def distances(
     n_tokens: int, n_keys: int, device: torch.device
 ) -> Int[Tensor, "T S"]:
     """Return how far key s lies behind query t; negative if ahead.
-
-    Chapter: book/model/attention.md.
 
     The last query stands at the last key. Counting both from 0 instead is
     wrong as soon as a cache makes S larger than T.
@@ -81,14 +72,11 @@ def distances(
 
 @dataclass(frozen=True)
 class Causal:
-    """Each query sees its own position and all before it.
-
-    Chapter: book/model/attention.md.
-    """
+    """Each query sees its own position and all before it."""
 
     @property
     def reach(self) -> Reach:
-        """How far a query sees. Chapter: book/model/efficient-attention.md."""
+        """How far a query sees."""
         return Reach(maxsize, 0)
 
     def hides(self, n_tokens: int, n_keys: int) -> Hidden:
@@ -111,8 +99,6 @@ CAUSAL = Causal()
 class Window:
     """Each query sees its own position and some before it.
 
-    Chapter: book/model/efficient-attention.md.
-
     Args:
         size: number of keys that a query sees, itself included.
 
@@ -133,7 +119,7 @@ class Window:
 
     @property
     def reach(self) -> Reach:
-        """How far a query sees. Chapter: book/model/efficient-attention.md."""
+        """How far a query sees."""
         return Reach(self.size - 1, 0)
 
     def hides(self, n_tokens: int, n_keys: int) -> Hidden:
@@ -152,14 +138,11 @@ class Window:
 
 @dataclass(frozen=True)
 class Everything:
-    """Each query sees each key, as in an encoder.
-
-    Chapter: book/model/attention.md.
-    """
+    """Each query sees each key, as in an encoder."""
 
     @property
     def reach(self) -> Reach:
-        """How far a query sees. Chapter: book/model/efficient-attention.md."""
+        """How far a query sees."""
         return Reach(maxsize, maxsize)
 
     def hides(self, n_tokens: int, n_keys: int) -> Hidden:

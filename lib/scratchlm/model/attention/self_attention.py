@@ -1,7 +1,4 @@
-"""Attention at its smallest: one head, no frills.
-
-Chapter: book/model/attention.md.
-"""
+"""Attention at its smallest: one head, no frills."""
 
 import torch
 from jaxtyping import Float
@@ -9,7 +6,7 @@ from torch import Tensor, nn
 
 
 class SelfAttention(nn.Module):
-    """One head over one text or a batch. Chapter: book/model/attention.md.
+    """One head over one text or a batch.
 
     Computes ``softmax(q k^T / sqrt(d_out)) v`` in the four lines that the
     formula has, and holds all T by T weights.
@@ -32,10 +29,7 @@ class SelfAttention(nn.Module):
     def weights(
         self, x: Float[Tensor, "*B T d_in"]
     ) -> Float[Tensor, "*B T T"]:
-        """Return how much each position takes of each other.
-
-        Chapter: book/model/attention.md.
-        """
+        """Return how much each position takes of each other."""
         q, k = self.query(x), self.key(x)
         scores = q @ k.mT / q.shape[-1] ** 0.5
         if self.causal:

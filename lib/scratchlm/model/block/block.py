@@ -1,7 +1,5 @@
 """One layer: attention, then the feed-forward layer, around a stream.
 
-Chapter: book/model/block.md.
-
 The four blocks differ in where they normalise. Each is two lines.
 """
 
@@ -15,7 +13,7 @@ from scratchlm.model.positions.rotary import Turn, unturned
 
 
 class PreNorm(nn.Module):
-    """Normalise what a layer reads. Chapter: book/model/block.md.
+    """Normalise what a layer reads.
 
     Nothing stands in the way of the residual stream from the embedding to
     the head, so gradients arrive at the first layer as they left.
@@ -52,7 +50,7 @@ class PreNorm(nn.Module):
 
 
 class PostNorm(PreNorm):
-    """Normalise the stream itself, as in 2017. Chapter: book/model/block.md.
+    """Normalise the stream itself, as in 2017.
 
     Args:
         attention: what mixes positions; called with (x, turn, cache).
@@ -74,7 +72,7 @@ class PostNorm(PreNorm):
 
 
 class OutputNorm(PreNorm):
-    """Normalise what a layer adds. Chapter: book/model/block.md.
+    """Normalise what a layer adds.
 
     Args:
         attention: what mixes positions; called with (x, turn, cache).
@@ -97,8 +95,6 @@ class OutputNorm(PreNorm):
 
 class SandwichNorm(PreNorm):
     """Normalise what a layer reads and what it adds.
-
-    Chapter: book/model/block.md.
 
     Args:
         attention: what mixes positions; called with (x, turn, cache).

@@ -1,7 +1,4 @@
-"""The layer that works on each position alone.
-
-Chapter: book/model/block.md.
-"""
+"""The layer that works on each position alone."""
 
 import math
 from collections.abc import Callable
@@ -22,8 +19,6 @@ _SLICE = 1 << 18
 def gelu_tanh(x: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
     """Weigh ``x`` by the probability that a normal number is below it.
 
-    Chapter: book/model/block.md.
-
     The form with tanh, which GPT-2 was trained with; the error function of
     the exact form was slow on the machines of its day.
 
@@ -38,7 +33,7 @@ def gelu_tanh(x: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
 
 
 class MLP(nn.Module):
-    """Two linear layers around a bend. Chapter: book/model/block.md.
+    """Two linear layers around a bend.
 
     Computes ``down(activation(up(x)))``.
 
@@ -93,8 +88,6 @@ def _bend(x: Tensor, activation: Activation) -> Tensor:
 class GatedMLP(nn.Module):
     """A layer that decides how much of itself to pass.
 
-    Chapter: book/model/block.md.
-
     Computes ``down(activation(gate(x)) * up(x))``. With SiLU as activation
     it is SwiGLU, with GELU it is GeGLU.
 
@@ -124,8 +117,6 @@ class GatedMLP(nn.Module):
     ) -> Float[Tensor, "*B F"]:
         """Return as much of ``up`` as the gate lets pass.
 
-        Chapter: book/model/block.md.
-
         Args:
             gate: decides how much passes. Where no gradient is recorded its
                 memory may be used for the result.
@@ -135,7 +126,7 @@ class GatedMLP(nn.Module):
 
 
 class SwiGLU(GatedMLP):
-    """The gated layer of Llama, with SiLU. Chapter: book/model/block.md.
+    """The gated layer of Llama, with SiLU.
 
     Args:
         d_model: width of the residual stream.
@@ -158,8 +149,6 @@ def silu_gate(
     gate: Float[Tensor, "*B F"], up: Float[Tensor, "*B F"]
 ) -> Float[Tensor, "*B F"]:
     """Return ``silu(gate) * up``, with its backward by hand.
-
-    Chapter: book/model/block.md.
 
     Args:
         gate: decides how much passes; SiLU is ``x * sigmoid(x)``. Where no

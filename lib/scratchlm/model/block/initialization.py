@@ -1,4 +1,4 @@
-"""The weights before the first step. Chapter: book/model/block.md."""
+"""The weights before the first step."""
 
 from torch import nn
 
@@ -9,7 +9,7 @@ WRITERS = frozenset({"output", "down"})
 
 
 def initialize(model: nn.Module, n_layers: int, *, std: float = 0.02) -> None:
-    """Draw all weights as GPT-2 did. Chapter: book/model/block.md.
+    """Draw all weights as GPT-2 did.
 
     Matrices are normal with deviation ``std``; those that write to the
     residual stream are smaller by ``sqrt(2 L)``, since 2 L of them add up.

@@ -1,7 +1,4 @@
-"""Keep the residual stream at one scale: LayerNorm and RMSNorm.
-
-Chapter: book/model/block.md.
-"""
+"""Keep the residual stream at one scale: LayerNorm and RMSNorm."""
 
 from typing import Any
 
@@ -14,8 +11,6 @@ from torch.nn import functional as F
 
 class LayerNorm(nn.Module):
     """Subtract the mean, divide by the deviation.
-
-    Chapter: book/model/block.md.
 
     Computes ``weight * (x - mean) / sqrt(variance + eps) + bias`` over the
     last axis.
@@ -42,7 +37,7 @@ class LayerNorm(nn.Module):
 
 
 class RMSNorm(nn.Module):
-    """Divide by the root mean square. Chapter: book/model/block.md.
+    """Divide by the root mean square.
 
     Computes ``weight * x / sqrt(mean(x * x) + eps)`` in float32 whatever
     the type of ``x``.
@@ -75,8 +70,6 @@ def rms_norm(
 ) -> Float[Tensor, "*B"]:
     """Apply :class:`RMSNorm` as a function.
 
-    Chapter: book/model/block.md.
-
     Args:
         x: any leading axes, then those of ``weight``.
         weight: what the normed vector is multiplied by.
@@ -105,7 +98,7 @@ def rms_norm(
 
 
 def check_axes(x: Tensor, weight: Tensor) -> None:
-    """Refuse vectors of another width. Chapter: book/model/block.md.
+    """Refuse vectors of another width.
 
     Read as rows of the weight's width they would give numbers all the same.
 

@@ -1,7 +1,4 @@
-"""Attention that caches one short vector for all heads.
-
-Chapter: book/model/efficient-attention.md.
-"""
+"""Attention that caches one short vector for all heads."""
 
 from functools import partial
 
@@ -17,8 +14,6 @@ from scratchlm.model.transformer.transformer import Part
 
 class LatentAttention(nn.Module):
     """Multi-head latent attention: keys and values from one latent vector.
-
-    Chapter: book/model/efficient-attention.md.
 
     ::
 
@@ -122,8 +117,6 @@ class LatentAttention(nn.Module):
     def absorbing_is_cheaper(self, n_tokens: int, n_keys: int) -> bool:
         """Return whether :meth:`absorbed` takes fewer multiplications.
 
-        Chapter: book/model/efficient-attention.md.
-
         Args:
             n_tokens: T, the number of queries.
             n_keys: S, the number of keys.
@@ -139,10 +132,7 @@ class LatentAttention(nn.Module):
         latent: Float[Tensor, "B 1 S R"],
         rotary_key: Float[Tensor, "B 1 S P"],
     ) -> Float[Tensor, "B N T H"]:
-        """Make each head's keys and values, then attend.
-
-        Chapter: book/model/efficient-attention.md.
-        """
+        """Make each head's keys and values, then attend."""
         key = self._heads(self.key(latent[:, 0]))
         value = self._heads(self.value(latent[:, 0]))
         shared = rotary_key.expand(-1, self.n_heads, -1, -1)
@@ -160,8 +150,6 @@ class LatentAttention(nn.Module):
         rotary_key: Float[Tensor, "B 1 S P"],
     ) -> Float[Tensor, "B N T H"]:
         """Attend to the latents themselves, as keys and as values.
-
-        Chapter: book/model/efficient-attention.md.
 
         ``q (W c) = (q W) c``: the key matrix acts on the query, and the
         value matrix on the mixture, once for each query and not for each

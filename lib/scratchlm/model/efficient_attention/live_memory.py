@@ -1,7 +1,4 @@
-"""How many bytes of tensors live at once.
-
-Chapter: book/model/efficient-attention.md.
-"""
+"""How many bytes of tensors live at once."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -15,8 +12,6 @@ from torch.utils._pytree import tree_leaves
 
 class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Count the bytes of tensors that are made inside, and the operations.
-
-    Chapter: book/model/efficient-attention.md.
 
     ``peak`` is the largest number of bytes that lived at once, ``live``
     the number that lives now, and ``operations`` says how often each
@@ -68,8 +63,6 @@ def _tensors(tree: Any) -> list[Tensor]:
 
 def peak_bytes(run: Callable[[], object]) -> int:
     """Return the most bytes of tensors that ``run`` holds at once.
-
-    Chapter: book/model/efficient-attention.md.
 
     Tensors that existed before the call do not count; those that it keeps
     for a backward pass do.

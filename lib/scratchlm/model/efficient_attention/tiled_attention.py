@@ -1,7 +1,4 @@
-"""Attention in tiles, without the T by S scores.
-
-Chapter: book/model/efficient-attention.md.
-"""
+"""Attention in tiles, without the T by S scores."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,8 +16,6 @@ Span = tuple[int, int]
 def reach_of(mask: Mask) -> Reach:
     """Return how far a query sees.
 
-    Chapter: book/model/efficient-attention.md.
-
     Raises:
         ValueError: the mask is no band, so no two numbers describe it.
     """
@@ -35,8 +30,6 @@ def reach_of(mask: Mask) -> Reach:
 
 class Tiled(nn.Module):
     """Attention whose memory grows with T, not with T times S.
-
-    Chapter: book/model/efficient-attention.md.
 
     Gives the numbers of ``DotProduct``, from tiles of scores that are made,
     used and dropped, in the forward pass and again in the backward.
@@ -93,8 +86,6 @@ def tiled_attention(  # noqa: PLR0913
     tile: int = 256,
 ) -> Float[Tensor, "B N T Hv"]:
     """Apply :class:`Tiled` as a function.
-
-    Chapter: book/model/efficient-attention.md.
 
     Args:
         q: queries; they stand at the last T of the S positions.

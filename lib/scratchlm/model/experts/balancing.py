@@ -1,7 +1,5 @@
 """Keep all experts busy: two losses and a bias.
 
-Chapter: book/model/experts.md.
-
 The functions read what each mixture of a model kept of its last forward
 pass in training mode. Nothing is global: two models do not meet.
 
@@ -27,8 +25,6 @@ M = TypeVar("M", bound=nn.Module)
 def statistics(model: nn.Module) -> list[Statistics]:
     """Return what each mixture did with the last batch, layer by layer.
 
-    Chapter: book/model/experts.md.
-
     Args:
         model: has run a forward pass in training mode.
 
@@ -47,8 +43,6 @@ def statistics(model: nn.Module) -> list[Statistics]:
 
 def balance_loss(model: nn.Module) -> Float[Tensor, ""]:
     """Return how uneven the experts' load is: 1 if even, up to E / k.
-
-    Chapter: book/model/experts.md.
 
     Computes ``E * sum(share of choices * mean probability)``, the mean over
     the layers. Each token makes k choices, so no share is above 1 / k. The
@@ -77,8 +71,6 @@ def balance_loss(model: nn.Module) -> Float[Tensor, ""]:
 def z_loss(model: nn.Module) -> Float[Tensor, ""]:
     """Return the mean square of the routers' log-sum-exp.
 
-    Chapter: book/model/experts.md.
-
     It grows when logits grow, which a softmax alone does not notice. Add it
     to the loss with a factor of about 0.001.
 
@@ -101,8 +93,6 @@ def update_biases(
     reduce: Callable[[Int[Tensor, "L E"]], object] | None = None,
 ) -> None:
     """Make overloaded experts less likely to be chosen, idle ones more.
-
-    Chapter: book/model/experts.md.
 
     Call it once after each step of the optimizer. The load is that of all
     forward passes in training mode since the last call, so the micro-batches

@@ -1,7 +1,5 @@
 """Which row of a batch goes to which expert, and in which order.
 
-Chapter: book/model/experts.md.
-
 A dispatch turns a routing into a plan. The plan lists rows to compute,
 expert by expert, so that each expert works on one contiguous piece.
 """
@@ -18,7 +16,7 @@ from scratchlm.model.experts.routing import Routing
 
 
 class Plan(NamedTuple):
-    """The m rows that the experts compute. Chapter: book/model/experts.md.
+    """The m rows that the experts compute.
 
     Args:
         token: which token each row is a copy of.
@@ -34,7 +32,7 @@ class Plan(NamedTuple):
 
 
 def dropless(routing: Routing) -> Plan:
-    """Plan a row for every choice. Chapter: book/model/experts.md.
+    """Plan a row for every choice.
 
     Source: Gale et al. 2022, "MegaBlocks".
     """
@@ -51,8 +49,6 @@ def dropless(routing: Routing) -> Plan:
 @dataclass(frozen=True)
 class Capacity:
     """Plan equally many rows for each expert; drop what finds no place.
-
-    Chapter: book/model/experts.md.
 
     An expert has ``ceil(factor * n * k / E)`` places. The n tokens fill
     them in their order, so that no token can take the place of one before

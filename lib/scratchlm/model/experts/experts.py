@@ -1,7 +1,4 @@
-"""Many feed-forward layers, of which each token visits a few.
-
-Chapter: book/model/experts.md.
-"""
+"""Many feed-forward layers, of which each token visits a few."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -23,8 +20,6 @@ def grouped_matmul(
     ends: Int[Tensor, " E"],
 ) -> Float[Tensor, "m C"]:
     """Multiply each piece of ``x`` by the transpose of its own matrix.
-
-    Chapter: book/model/experts.md.
 
     Args:
         x: rows, piece after piece.
@@ -61,7 +56,7 @@ def _has_kernel(x: Tensor, weights: Tensor) -> bool:
 
 
 class Statistics(NamedTuple):
-    """What a layer did with its last batch. Chapter: book/model/experts.md.
+    """What a layer did with its last batch.
 
     Args:
         load: how many choices fell on each expert.
@@ -77,15 +72,13 @@ class Statistics(NamedTuple):
 
     @classmethod
     def of(cls, routing: Routing, plan: Plan) -> "Statistics":
-        """Sum up one forward pass. Chapter: book/model/experts.md."""
+        """Sum up one forward pass."""
         z = routing.logits.logsumexp(-1).square().mean()
         return cls(routing.load, routing.probs.mean(0), z, plan.dropped)
 
 
 class MixtureOfExperts(nn.Module):
     """A feed-forward layer that is E gated layers, k of them for a token.
-
-    Chapter: book/model/experts.md.
 
     ::
 
@@ -162,10 +155,7 @@ class MixtureOfExperts(nn.Module):
     def visit(
         self, rows: Float[Tensor, "m D"], ends: Int[Tensor, " E"]
     ) -> Float[Tensor, "m D"]:
-        """Return what the experts make of rows that are sorted by expert.
-
-        Chapter: book/model/experts.md.
-        """
+        """Return what the experts make of rows that are sorted by expert."""
         gate = grouped_matmul(rows, self.gate, ends)
         up = grouped_matmul(rows, self.up, ends)
         return grouped_matmul(self.activation(gate) * up, self.down, ends)

@@ -1,4 +1,4 @@
-"""Which experts a token visits. Chapter: book/model/experts.md."""
+"""Which experts a token visits."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 class Routing(NamedTuple):
-    """What a router decided about n tokens. Chapter: book/model/experts.md.
+    """What a router decided about n tokens.
 
     Args:
         chosen: the k experts of each token, the best first.
@@ -29,8 +29,6 @@ class Routing(NamedTuple):
 
 class Router(nn.Module):
     """A score for each expert: one row of a matrix each.
-
-    Chapter: book/model/experts.md.
 
     Subclasses choose by the scores.
 
@@ -69,8 +67,6 @@ class Router(nn.Module):
     def logits(self, x: Float[Tensor, "n D"]) -> Float[Tensor, "n E"]:
         """Return a score for each expert, in float32 or finer.
 
-        Chapter: book/model/experts.md.
-
         bfloat16 keeps eight bits: scores that differ by less would tie, and
         the choice between them would depend on nothing.
 
@@ -84,10 +80,7 @@ class Router(nn.Module):
     def weigh(
         self, scores: Float[Tensor, "n E"], chosen: Int[Tensor, "n k"]
     ) -> Float[Tensor, "n k"]:
-        """Return the weights of the chosen experts.
-
-        Chapter: book/model/experts.md.
-        """
+        """Return the weights of the chosen experts."""
         weights = scores.gather(-1, chosen)
         if self.normalize:
             # So small that it changes no sum but that of zeros.
@@ -98,10 +91,7 @@ class Router(nn.Module):
 def count_load(
     chosen: Int[Tensor, "n k"], n_experts: int
 ) -> Int[Tensor, " {n_experts}"]:
-    """Return how many choices fell on each expert.
-
-    Chapter: book/model/experts.md.
-    """
+    """Return how many choices fell on each expert."""
     flat = chosen.flatten()
     return flat.new_zeros(n_experts).scatter_add(
         0, flat, flat.new_ones(()).expand(flat.shape)
@@ -109,7 +99,7 @@ def count_load(
 
 
 class SoftmaxRouter(Router):
-    """Visit the k most probable experts. Chapter: book/model/experts.md.
+    """Visit the k most probable experts.
 
     Args:
         d_model: width D of the residual stream.
@@ -147,8 +137,6 @@ class SoftmaxRouter(Router):
 
 class BiasedRouter(Router):
     """Visit the k experts with the highest score plus bias.
-
-    Chapter: book/model/experts.md.
 
     The bias takes part in the choice and in nothing else. No gradient
     changes it: :func:`scratchlm.model.experts.balancing.update_biases` raises it

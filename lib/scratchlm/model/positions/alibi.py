@@ -1,4 +1,4 @@
-"""Order as a penalty on distance. Chapter: book/model/embeddings.md."""
+"""Order as a penalty on distance."""
 
 import torch
 from jaxtyping import Float
@@ -10,8 +10,6 @@ from scratchlm.model.attention.masks import CAUSAL, Mask, distances
 
 class ALiBi(ScoredAttention):
     """Take from each score in proportion to the distance.
-
-    Chapter: book/model/embeddings.md.
 
     Head n of N takes ``2 ** (-8 n / N)`` for each position between query
     and key, with n from 1. That is the paper's rule for every N. Its

@@ -1,7 +1,5 @@
 """Turn RoPE more slowly, so that a longer text stays in known angles.
 
-Chapter: book/model/embeddings.md.
-
 A model knows the angles that its training texts reached. Each scaling here
 takes the plain frequencies and returns lower ones; they differ in which
 pairs of axes they slow down. Pass one as ``scaling`` of ``Rotary``.
@@ -58,8 +56,6 @@ def _slow(frequencies: Tensor, kept: Tensor, factor: Number) -> Tensor:
 class PositionInterpolation:
     """Slow all pairs equally, as if the positions stood closer.
 
-    Chapter: book/model/embeddings.md.
-
     Args:
         factor: how many times longer the texts become, at least 1.
 
@@ -85,8 +81,6 @@ class PositionInterpolation:
 @dataclass(frozen=True)
 class NTKAware:
     """Slow the slowest pair by ``factor`` and the fastest not at all.
-
-    Chapter: book/model/embeddings.md.
 
     The pairs between follow a geometric series, which is what a larger
     base ``theta`` does: ``theta * factor ** (H / (H - 2))``.
@@ -119,8 +113,6 @@ class NTKAware:
 @dataclass(frozen=True)
 class YaRN:
     """Keep fast pairs, slow the slow ones, and sharpen the scores.
-
-    Chapter: book/model/embeddings.md.
 
     A pair that turns ``beta_fast`` times or more within the original
     length is kept, one that turns ``beta_slow`` times or less is slowed by
@@ -162,10 +154,7 @@ class YaRN:
 
     @property
     def length(self) -> float:
-        """What queries and keys are multiplied by, so scores by its square.
-
-        Chapter: book/model/embeddings.md.
-        """
+        """What queries and keys are multiplied by, so scores by its square."""
         if self.attention_factor is not None:
             return float(self.attention_factor)
         return 0.1 * log(self.factor) + 1.0
@@ -191,8 +180,6 @@ class YaRN:
 @dataclass(frozen=True)
 class Llama3Scaling:
     """Keep fast pairs, slow the slow ones, blend by the number of turns.
-
-    Chapter: book/model/embeddings.md.
 
     A pair that turns ``high_factor`` times or more within the original
     length is kept, one that turns ``low_factor`` times or less is slowed by

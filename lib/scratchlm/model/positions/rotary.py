@@ -1,4 +1,4 @@
-"""Tell the model where a token stands. Chapter: book/model/embeddings.md.
+"""Tell the model where a token stands.
 
 Three places can carry the order: the embedding, the queries and keys (RoPE
 turns them), and the scores (ALiBi, in ``alibi``). An embedding's
@@ -21,7 +21,7 @@ Scaling = Callable[[Tensor], Tensor]
 
 
 class TokenEmbedding(nn.Module):
-    """A vector for each token; no order. Chapter: book/model/embeddings.md.
+    """A vector for each token; no order.
 
     Args:
         vocab_size: number of tokens.
@@ -53,8 +53,6 @@ class TokenEmbedding(nn.Module):
 class LearnedPositions(nn.Module):
     """A learned vector for each token and each position.
 
-    Chapter: book/model/embeddings.md.
-
     Args:
         vocab_size: number of tokens.
         d_model: width of the residual stream.
@@ -79,8 +77,6 @@ class LearnedPositions(nn.Module):
 
 class SinusoidalPositions(nn.Module):
     """Token vectors plus waves of many lengths.
-
-    Chapter: book/model/embeddings.md.
 
     Args:
         vocab_size: number of tokens.
@@ -116,8 +112,6 @@ class SinusoidalPositions(nn.Module):
 def rope_frequencies(d_head: int, theta: float) -> Float[Tensor, " pairs"]:
     """Return how far each pair of axes turns from one position to the next.
 
-    Chapter: book/model/embeddings.md.
-
     Args:
         d_head: number of axes, even; two of them make a pair.
         theta: the slowest pair turns by about ``1 / theta`` radians.
@@ -139,8 +133,6 @@ def rope_frequencies(d_head: int, theta: float) -> Float[Tensor, " pairs"]:
 
 class Angles(nn.Module):
     """How far each pair of axes has turned at each position.
-
-    Chapter: book/model/embeddings.md.
 
     Args:
         d_head: number of axes, even.
@@ -185,8 +177,6 @@ class Angles(nn.Module):
 
 class Rotation:
     """The turn of each position; call it on queries and on keys.
-
-    Chapter: book/model/embeddings.md.
 
     Axis ``i`` of the first half is paired with axis ``i`` of the second,
     as in the checkpoints that people publish. Axes beyond them stay.
@@ -246,8 +236,6 @@ class _Turn(torch.autograd.Function):
 class Rotary(nn.Module):
     """RoPE: turn queries and keys by their position.
 
-    Chapter: book/model/embeddings.md.
-
     The score of two turned vectors depends on their distance alone.
 
     Args:
@@ -281,7 +269,7 @@ class Rotary(nn.Module):
 
 
 class NoRotation(nn.Module):
-    """Leave queries and keys as they are. Chapter: book/model/embeddings.md.
+    """Leave queries and keys as they are.
 
     Args:
         d_head: not used; nor is ``max_tokens``.
@@ -296,5 +284,5 @@ class NoRotation(nn.Module):
 
 
 def unturned(x: Tensor) -> Tensor:
-    """Return ``x`` as it is. Chapter: book/model/embeddings.md."""
+    """Return ``x`` as it is."""
     return x

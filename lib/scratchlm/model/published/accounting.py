@@ -1,7 +1,5 @@
 """Parameters, operations and bytes of a model, before it is built.
 
-Chapter: book/model/transformer.md.
-
 Formulas take a configuration and nothing else; :func:`count` and
 :func:`saved_bytes` look at a model that exists, and prove them.
 """
@@ -30,8 +28,6 @@ LAYERED = ("attention", "core", "feedforward")
 class Operations(NamedTuple):
     """Additions and multiplications for one token.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         matmuls: of a token with weights, two for each weight.
         attention: of queries with keys, and of weights with values.
@@ -42,12 +38,12 @@ class Operations(NamedTuple):
 
     @property
     def forward(self) -> float:
-        """All of a forward pass. Chapter: book/model/transformer.md."""
+        """All of a forward pass."""
         return self.matmuls + self.attention
 
     @property
     def training(self) -> float:
-        """All of a training step. Chapter: book/model/transformer.md.
+        """All of a training step.
 
         A matrix product has two gradients, each a product as large.
         """
@@ -56,8 +52,6 @@ class Operations(NamedTuple):
 
 def parameters(config: TransformerConfig) -> dict[str, int]:
     """Return the number of parameters in each group of parts.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         config: of a model that need not exist.
@@ -88,8 +82,6 @@ def parameters(config: TransformerConfig) -> dict[str, int]:
 def n_norms(config: TransformerConfig) -> int:
     """Return how many norms of the stream's width a model has.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         config: of the model.
 
@@ -105,8 +97,6 @@ def n_norms(config: TransformerConfig) -> int:
 def count(model: nn.Module) -> int:
     """Return the number of parameters, tied ones once.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         model: any module; one on the meta device costs no memory.
     """
@@ -117,8 +107,6 @@ def flops_per_token(
     config: TransformerConfig, n_tokens: int, *, hidden_too: bool = False
 ) -> Operations:
     """Return the operations for one token, on average over a sequence.
-
-    Chapter: book/model/transformer.md.
 
     Norms, activations and the softmax are left out: they are hundreds of
     times fewer. Of experts, those count that a token goes to.
@@ -154,8 +142,6 @@ def kv_cache_bytes(
 ) -> int:
     """Return what keys and values of one sequence take in a cache.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         config: of the model.
         n_tokens: positions so far; of a layer with a window, only those
@@ -180,8 +166,6 @@ def activation_bytes(
     dtype: torch.dtype = torch.float32,
 ) -> dict[str, int]:
     """Return what autograd keeps of a training step's forward pass.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         config: of the model.
@@ -214,8 +198,6 @@ def activation_bytes(
 
 def saved_bytes(model: Transformer, tokens: Int[Tensor, "B T"]) -> int:
     """Measure what autograd keeps of a training step's forward pass.
-
-    Chapter: book/model/transformer.md.
 
     Two tensors that share their memory count once, and parameters and
     tokens not at all, since they are there anyway.

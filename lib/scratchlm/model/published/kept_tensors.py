@@ -1,7 +1,5 @@
 """What autograd keeps of each part until the backward pass.
 
-Chapter: book/model/transformer.md.
-
 The rows follow from one rule: a product keeps both factors, and an
 activation its argument or its result. They were checked against what
 PyTorch saves, tensor by tensor.
@@ -39,7 +37,7 @@ from scratchlm.model.transformer.transformer import Part, SoftcappedHead
 
 
 class Shape(NamedTuple):
-    """What flows through a model. Chapter: book/model/transformer.md.
+    """What flows through a model.
 
     Args:
         batch_size: B.
@@ -53,19 +51,17 @@ class Shape(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        """B times T. Chapter: book/model/transformer.md."""
+        """B times T."""
         return self.batch_size * self.n_tokens
 
     @property
     def pairs(self) -> int:
-        """B times T times T. Chapter: book/model/transformer.md."""
+        """B times T times T."""
         return self.tokens * self.n_tokens
 
 
 def kept(part: Part, config: Config, shape: Shape) -> int:
     """Return the bytes that one part keeps.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         part: a class, or ``functools.partial`` of one.

@@ -1,7 +1,5 @@
 """What each kind of part costs, as formulas in the book's letters.
 
-Chapter: book/model/transformer.md.
-
 A row for each class that a configuration can name. Nothing is built: a
 row reads the sizes of the configuration and the keywords that a
 ``functools.partial`` gave.
@@ -45,7 +43,7 @@ Config = TransformerConfig
 
 
 class Cost(NamedTuple):
-    """What one part costs. Chapter: book/model/transformer.md.
+    """What one part costs.
 
     Args:
         multiplied: weights that multiply each token, in a matrix.
@@ -64,14 +62,12 @@ class Cost(NamedTuple):
 
     @property
     def weights(self) -> int:
-        """Number of parameters. Chapter: book/model/transformer.md."""
+        """Number of parameters."""
         return self.multiplied + self.waiting + self.added
 
 
 def read(part: Part) -> tuple[Part, Given]:
     """Return what makes a part, and the keywords that are set already.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         part: a class, or ``functools.partial`` of one.
@@ -82,7 +78,7 @@ def read(part: Part) -> tuple[Part, Given]:
 
 
 def cost(part: Part, config: Config) -> Cost:
-    """Return what a part costs in a model. Chapter: book/model/transformer.md.
+    """Return what a part costs in a model.
 
     Args:
         part: a class, or ``functools.partial`` of one.
@@ -100,8 +96,6 @@ def cost(part: Part, config: Config) -> Cost:
 def no_formula(maker: Part) -> ValueError:
     """Return the error for a part that no formula knows.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         maker: what was to be counted.
     """
@@ -114,8 +108,6 @@ def no_formula(maker: Part) -> ValueError:
 
 def keys_seen(core: Part, n_tokens: int) -> float:
     """Return how many keys a query sees, on average over a sequence.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         core: of attention; its mask decides.
@@ -136,8 +128,6 @@ def keys_seen(core: Part, n_tokens: int) -> float:
 
 def keys_kept(core: Part, n_tokens: int) -> int:
     """Return how many keys a later query can still see.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         core: of attention; its mask decides.

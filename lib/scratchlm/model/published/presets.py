@@ -1,7 +1,5 @@
 """Published models, and one small enough for a laptop, as configurations.
 
-Chapter: book/model/transformer.md.
-
 Each function names the parts that a family is made of; the sizes stand in
 :mod:`scratchlm.model.published.sizes`.
 """
@@ -40,8 +38,6 @@ _QWEN_ROTARY = partial(Rotary, theta=1e6)
 def tiny(d_model: int = 256, *, vocab_size: int = 4096) -> TransformerConfig:
     """Return a Llama-style model whose sizes follow from one dial.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         d_model: width D, a multiple of 64.
         vocab_size: number of tokens.
@@ -68,7 +64,7 @@ def tiny(d_model: int = 256, *, vocab_size: int = 4096) -> TransformerConfig:
 
 
 def gpt2(size: str = "124M") -> TransformerConfig:
-    """Return the configuration of GPT-2. Chapter: book/model/transformer.md.
+    """Return the configuration of GPT-2.
 
     Args:
         size: ``"124M"``, ``"355M"``, ``"774M"`` or ``"1558M"``.
@@ -92,8 +88,6 @@ def gpt2(size: str = "124M") -> TransformerConfig:
 def llama2(size: str = "7B") -> TransformerConfig:
     """Return the configuration of Llama 2.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         size: ``"7B"``, ``"13B"`` or ``"70B"``.
 
@@ -107,8 +101,6 @@ def llama2(size: str = "7B") -> TransformerConfig:
 
 def llama3(size: str = "8B") -> TransformerConfig:
     """Return the configuration of Llama 3 as it was pre-trained.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         size: ``"8B"``, ``"70B"`` or ``"405B"``.
@@ -125,8 +117,6 @@ def llama3(size: str = "8B") -> TransformerConfig:
 def llama3_1(size: str = "8B") -> TransformerConfig:
     """Return the configuration of Llama 3.1: Llama 3 for long texts.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         size: ``"8B"``, ``"70B"`` or ``"405B"``.
 
@@ -140,8 +130,6 @@ def llama3_1(size: str = "8B") -> TransformerConfig:
 
 def llama3_2(size: str = "1B") -> TransformerConfig:
     """Return the configuration of the small Llama 3.2 for texts.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         size: ``"1B"`` or ``"3B"``.
@@ -158,8 +146,6 @@ def llama3_2(size: str = "1B") -> TransformerConfig:
 def mistral(size: str = "7B") -> TransformerConfig:
     """Return the configuration of Mistral 7B, version 0.1.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         size: ``"7B"``.
 
@@ -174,7 +160,7 @@ def mistral(size: str = "7B") -> TransformerConfig:
 
 
 def mixtral(size: str = "8x7B") -> TransformerConfig:
-    """Return the configuration of Mixtral. Chapter: book/model/transformer.md.
+    """Return the configuration of Mixtral.
 
     Args:
         size: ``"8x7B"``.
@@ -194,7 +180,7 @@ def mixtral(size: str = "8x7B") -> TransformerConfig:
 
 
 def qwen2(size: str = "0.5B") -> TransformerConfig:
-    """Return the configuration of Qwen2. Chapter: book/model/transformer.md.
+    """Return the configuration of Qwen2.
 
     Args:
         size: ``"0.5B"``, ``"1.5B"``, ``"7B"`` or ``"72B"``.
@@ -210,7 +196,7 @@ def qwen2(size: str = "0.5B") -> TransformerConfig:
 
 
 def qwen3(size: str = "0.6B") -> TransformerConfig:
-    """Return the configuration of Qwen3. Chapter: book/model/transformer.md.
+    """Return the configuration of Qwen3.
 
     Args:
         size: ``"0.6B"``, ``"1.7B"``, ``"4B"``, ``"8B"``, ``"14B"`` or
@@ -227,8 +213,6 @@ def qwen3(size: str = "0.6B") -> TransformerConfig:
 def qwen3_moe(size: str = "30B-A3B") -> TransformerConfig:
     """Return the configuration of Qwen3 with experts.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         size: ``"30B-A3B"`` or ``"235B-A22B"``.
 
@@ -243,7 +227,7 @@ def qwen3_moe(size: str = "30B-A3B") -> TransformerConfig:
 
 
 def olmo2(size: str = "7B") -> TransformerConfig:
-    """Return the configuration of OLMo 2. Chapter: book/model/transformer.md.
+    """Return the configuration of OLMo 2.
 
     Args:
         size: ``"7B"`` or ``"13B"``.
@@ -262,7 +246,7 @@ def olmo2(size: str = "7B") -> TransformerConfig:
 
 
 def gemma2(size: str = "2B") -> TransformerConfig:
-    """Return the configuration of Gemma 2. Chapter: book/model/transformer.md.
+    """Return the configuration of Gemma 2.
 
     Layers with a window and layers without take turns.
 

@@ -1,7 +1,4 @@
-"""Sizes of published models, in one table for each family.
-
-Chapter: book/model/transformer.md.
-"""
+"""Sizes of published models, in one table for each family."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,7 +7,7 @@ from scratchlm.model.transformer.transformer import TransformerConfig
 
 
 class Sizes(NamedTuple):
-    """What differs within a family. Chapter: book/model/transformer.md.
+    """What differs within a family.
 
     Args:
         vocab_size: number of tokens V.
@@ -118,8 +115,6 @@ GEMMA2_SCORES = {"2B": 256, "9B": 256, "27B": 4608 // 32}
 
 def sized(table: Mapping[str, Sizes], size: str) -> TransformerConfig:
     """Return a configuration with the sizes of one row of a table.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         table: of a family.

@@ -1,7 +1,4 @@
-"""A language model in one class, in the form that GPT-2 made familiar.
-
-Chapter: book/model/transformer.md.
-"""
+"""A language model in one class, in the form that GPT-2 made familiar."""
 
 from dataclasses import dataclass
 
@@ -22,8 +19,6 @@ _SIZES = ("vocab_size", "block_size", "n_layer", "n_head", "n_embd")
 @dataclass(frozen=True, kw_only=True)
 class LLMConfig:
     """The sizes of a :class:`CustomLanguageModel`.
-
-    Chapter: book/model/transformer.md.
 
     The defaults are those of the smallest GPT-2.
 
@@ -70,8 +65,6 @@ class LLMConfig:
 class Block(nn.Module):
     """Attention and an MLP, each behind a norm and before a dropout.
 
-    Chapter: book/model/transformer.md.
-
     Args:
         config: sizes of the model.
 
@@ -104,8 +97,6 @@ class Block(nn.Module):
 
 class CustomLanguageModel(nn.Module):
     """Tokens to logits and, with targets, to a loss.
-
-    Chapter: book/model/transformer.md.
 
     ::
 

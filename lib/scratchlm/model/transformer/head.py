@@ -1,7 +1,4 @@
-"""From the residual stream to a score for each token.
-
-Chapter: book/model/transformer.md.
-"""
+"""From the residual stream to a score for each token."""
 
 from collections import deque
 from math import prod
@@ -20,7 +17,7 @@ _ALIGNED = 64  # bytes that a core fetches at once
 
 
 class LinearHead(nn.Linear):
-    """One linear layer without bias. Chapter: book/model/transformer.md.
+    """One linear layer without bias.
 
     The logits are the largest tensor of a model. On a CPU, where no gradient
     is recorded, those of 32 to 256 MB lie in memory that the head keeps and
@@ -59,8 +56,6 @@ class LinearHead(nn.Linear):
 class Lender:
     """Lend one block of memory, again and again.
 
-    Chapter: book/model/transformer.md.
-
     New memory of this size comes from the operating system, which clears
     each page of 4 kB when it is first written. For logits that takes as long
     as a third to two thirds of the product that fills them (measured, 2048
@@ -78,8 +73,6 @@ class Lender:
 
     def lend(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """Return a tensor with anything in it.
-
-        Chapter: book/model/transformer.md.
 
         Args:
             shape: of the tensor.

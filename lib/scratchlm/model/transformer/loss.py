@@ -1,7 +1,4 @@
-"""How surprised the model is by what came next.
-
-Chapter: book/model/transformer.md.
-"""
+"""How surprised the model is by what came next."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,8 +23,6 @@ def cross_entropy(
     ignore: int = -100,
 ) -> Float[Tensor, ""]:
     """Return the mean of ``-log p(target)`` in nats.
-
-    Chapter: book/model/transformer.md.
 
     Works in float32 whatever the type of the logits, a slice of rows at a
     time, and keeps one number a row for the backward. PyTorch's own keeps
@@ -59,8 +54,6 @@ def linear_cross_entropy(
     ignore: int = -100,
 ) -> Float[Tensor, ""]:
     """Return ``cross_entropy(x @ weight.T, targets)`` without the logits.
-
-    Chapter: book/model/transformer.md.
 
     They are the largest tensor of a small model, and their gradient is as
     large. A position's loss needs its own row alone, so this makes a block

@@ -1,7 +1,4 @@
-"""A transformer from parts that are passed in.
-
-Chapter: book/model/transformer.md.
-"""
+"""A transformer from parts that are passed in."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -27,14 +24,11 @@ Part = Callable[..., Any]
 
 @runtime_checkable
 class Cache(Protocol):
-    """What a model knows of a cache. Chapter: book/model/transformer.md."""
+    """What a model knows of a cache."""
 
     @property
     def length(self) -> int:
-        """Number of positions that every layer has kept.
-
-        Chapter: book/model/transformer.md.
-        """
+        """Number of positions that every layer has kept."""
         ...
 
     def __getitem__(self, layer: int) -> LayerCache:
@@ -45,8 +39,6 @@ class Cache(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class TransformerConfig:
     """The sizes of a model, and the parts that it is made of.
-
-    Chapter: book/model/transformer.md.
 
     A part is a class, or ``functools.partial`` of one that sets what the
     sizes do not. ``attention``, ``core`` and ``feedforward`` may also be
@@ -110,7 +102,7 @@ class TransformerConfig:
             )
 
     def part(self, name: str, layer: int) -> Part:
-        """Return the part of one layer. Chapter: book/model/transformer.md.
+        """Return the part of one layer.
 
         Args:
             name: ``"attention"``, ``"core"`` or ``"feedforward"``.
@@ -125,8 +117,6 @@ class TransformerConfig:
 
 class SoftcappedHead(nn.Linear):
     """A head whose logits stay between ``-cap`` and ``cap``.
-
-    Chapter: book/model/transformer.md.
 
     Args:
         d_model: width D of the residual stream.
@@ -146,7 +136,7 @@ class SoftcappedHead(nn.Linear):
 
 
 class Transformer(nn.Module):
-    """Tokens to logits. Chapter: book/model/transformer.md.
+    """Tokens to logits.
 
     ::
 
@@ -184,7 +174,7 @@ class Transformer(nn.Module):
     def hidden(
         self, tokens: Int[Tensor, "B T"], *, cache: Cache | None = None
     ) -> Float[Tensor, "B T D"]:
-        """Return what the head reads. Chapter: book/model/transformer.md.
+        """Return what the head reads.
 
         Args:
             tokens: ids below ``vocab_size``.

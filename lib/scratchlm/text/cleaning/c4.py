@@ -1,4 +1,4 @@
-"""The rules of C4, one by one. Chapter: book/text/cleaning.md.
+"""The rules of C4, one by one.
 
 Some drop lines and keep the page, the others drop the page.
 
@@ -30,7 +30,7 @@ _SENTENCE_END = re.compile(r"(?<![.!?])[.!?]++[\"”’»)\]]*+(?=\s|$)")
 class LineRule:
     """Drops the lines of a page that fail a test, and keeps the others.
 
-    Chapter: book/text/cleaning.md. Blank lines stay, since they part
+    Blank lines stay, since they part
     paragraphs. A page of which no line is left is rejected.
 
     Args:
@@ -62,57 +62,45 @@ class LineRule:
 
 
 def ends_a_sentence(line: str) -> bool:
-    """Whether a line ends in a mark that ends a sentence, not an ellipsis.
-
-    Chapter: book/text/cleaning.md.
-    """
+    """Whether a line ends in a mark that ends a sentence, not an ellipsis."""
     return line.endswith(TERMINAL) and not line.endswith("...")
 
 
 def has_words(line: str, at_least: int) -> bool:
-    """Whether a line has so many words. Chapter: book/text/cleaning.md."""
+    """Whether a line has so many words."""
     return len(line.split()) >= at_least
 
 
 def lacks(line: str, phrases: tuple[str, ...]) -> bool:
-    """Whether a line has none of some lower-case phrases in it.
-
-    Chapter: book/text/cleaning.md.
-    """
+    """Whether a line has none of some lower-case phrases in it."""
     lower = line.lower()
     return not any(phrase in lower for phrase in phrases)
 
 
 def n_sentences(text: str) -> int:
-    """Count ends of sentences: a mark, then white space or the end.
-
-    Chapter: book/text/cleaning.md.
-    """
+    """Count ends of sentences: a mark, then white space or the end."""
     return len(_SENTENCE_END.findall(text))
 
 
 def curly_brackets(text: str) -> int:
-    """Count opening and closing ones. Chapter: book/text/cleaning.md."""
+    """Count opening and closing ones."""
     return text.count("{") + text.count("}")
 
 
 def lorem_ipsum(text: str) -> int:
-    """Count the words of the placeholder. Chapter: book/text/cleaning.md."""
+    """Count the words of the placeholder."""
     return text.lower().count("lorem ipsum")
 
 
 def drop_citation_marks(text: str) -> str:
-    """Take out ``[1]``, ``[edit]`` and ``[citation needed]``.
-
-    Chapter: book/text/cleaning.md.
-    """
+    """Take out ``[1]``, ``[edit]`` and ``[citation needed]``."""
     return _CITATION.sub("", text)
 
 
 def word_list_rule(words: Iterable[str], *, at_most: int = 0) -> Rule:
     """A rule against pages with words of a list.
 
-    Chapter: book/text/cleaning.md. C4 used a public list of obscene words.
+    C4 used a public list of obscene words.
     The package contains none: what to forbid is the caller's decision.
 
     Args:

@@ -1,7 +1,5 @@
 """The quality rules of Gopher, one by one.
 
-Chapter: book/text/cleaning.md.
-
 Each is a number of a text and an interval that the number has to lie in.
 
 Source: Rae et al. 2021, "Scaling Language Models: Methods, Analysis and
@@ -23,72 +21,52 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 
 
 def n_words(text: str) -> int:
-    """Count what white space separates. Chapter: book/text/cleaning.md."""
+    """Count what white space separates."""
     return len(text.split())
 
 
 def mean_word_length(text: str) -> float:
-    """Average characters per word; 0 without words.
-
-    Chapter: book/text/cleaning.md.
-    """
+    """Average characters per word; 0 without words."""
     words = text.split()
     return sum(map(len, words)) / max(1, len(words))
 
 
 def hashes_per_word(text: str) -> float:
-    """Hash signs, over words. Chapter: book/text/cleaning.md."""
+    """Hash signs, over words."""
     return text.count("#") / max(1, n_words(text))
 
 
 def ellipses_per_word(text: str) -> float:
-    """Ellipses, of one or three characters, over words.
-
-    Chapter: book/text/cleaning.md.
-    """
+    """Ellipses, of one or three characters, over words."""
     return len(_ELLIPSIS.findall(text)) / max(1, n_words(text))
 
 
 def bullet_lines(text: str) -> float:
     """Share of the lines that start with a bullet; blank lines do not count.
-
-    Chapter: book/text/cleaning.md.
     """
     lines = filled_lines(text)
     return sum(line.startswith(BULLETS) for line in lines) / max(1, len(lines))
 
 
 def ellipsis_lines(text: str) -> float:
-    """Share of the lines that end in an ellipsis; blank lines do not count.
-
-    Chapter: book/text/cleaning.md.
-    """
+    """Share of the lines that end in an ellipsis; blank lines do not count."""
     lines = filled_lines(text)
     return sum(line.endswith(ELLIPSES) for line in lines) / max(1, len(lines))
 
 
 def words_with_a_letter(text: str) -> float:
-    """Share of the words with at least one letter of any script.
-
-    Chapter: book/text/cleaning.md.
-    """
+    """Share of the words with at least one letter of any script."""
     words = text.split()
     return sum(map(bool, map(_LETTERS.search, words))) / max(1, len(words))
 
 
 def stop_words(text: str) -> int:
-    """How many of the eight frequent English words occur at all.
-
-    Chapter: book/text/cleaning.md.
-    """
+    """How many of the eight frequent English words occur at all."""
     return len(STOP_WORDS.intersection(_LETTERS.findall(text.lower())))
 
 
 def filled_lines(text: str) -> list[str]:
-    """The lines with something on them, without the space around it.
-
-    Chapter: book/text/cleaning.md.
-    """
+    """The lines with something on them, without the space around it."""
     return [line.strip() for line in text.split("\n") if not _is_blank(line)]
 
 

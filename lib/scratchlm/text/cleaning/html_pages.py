@@ -1,4 +1,4 @@
-"""Pages of HTML to text. Chapter: book/text/cleaning.md."""
+"""Pages of HTML to text."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from scratchlm.text.cleaning.steps import Rejection
 def html_to_text(html: str) -> str:
     """The main text of a page, without what surrounds it on the screen.
 
-    Chapter: book/text/cleaning.md. Empty where the page has none.
+    Empty where the page has none.
 
     Args:
         html: the source of the page, decoded.
@@ -34,10 +34,7 @@ def html_to_text(html: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class PageToText:
-    """The step that turns a page into its main text, or rejects it.
-
-    Chapter: book/text/cleaning.md.
-    """
+    """The step that turns a page into its main text, or rejects it."""
 
     name: str = "main text"
 
@@ -53,8 +50,6 @@ def recurring_lines(
     pages: Iterable[str], *, min_pages: int = 3, min_share: float = 0.1
 ) -> frozenset[str]:
     """The lines that so many pages of one site have in common.
-
-    Chapter: book/text/cleaning.md.
 
     Args:
         pages: the texts of one site; of several sites each needs its call.
@@ -84,8 +79,6 @@ def recurring_lines(
 
 def drop_lines(lines: frozenset[str], name: str = "boilerplate") -> LineRule:
     """The step that drops the given lines wherever they stand alone.
-
-    Chapter: book/text/cleaning.md.
 
     Args:
         lines: as :func:`recurring_lines` returns them.

@@ -1,4 +1,4 @@
-"""Which language a text is in. Chapter: book/text/cleaning.md."""
+"""Which language a text is in."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,8 +10,6 @@ from scratchlm.text.cleaning.steps import Rejection
 @dataclass(frozen=True, kw_only=True)
 class Guess:
     """A language and how sure the identifier is of it.
-
-    Chapter: book/text/cleaning.md.
 
     Args:
         code: ISO 639-1, as in ``en``.
@@ -28,7 +26,7 @@ Identifier = Callable[[str], Guess]
 def load_identifier() -> Identifier:
     """Load the identifier, whose model comes inside its package.
 
-    Chapter: book/text/cleaning.md. About a hundred languages; takes about a
+    About a hundred languages; takes about a
     second, so load it once.
 
     Raises:
@@ -59,8 +57,6 @@ def _guess(classify: Callable[[str], tuple[str, float]], text: str) -> Guess:
 @dataclass(frozen=True, kw_only=True)
 class LanguageStep:
     """Lets the texts of some languages pass.
-
-    Chapter: book/text/cleaning.md.
 
     Args:
         codes: the languages, as in ``("en",)``.

@@ -1,6 +1,6 @@
 """Pages as the web has them, good and bad, made on demand.
 
-Chapter: book/text/cleaning.md. Each says what it is, so that a cleaner can
+Each says what it is, so that a cleaner can
 be graded. All of the text is invented, addresses and numbers included.
 """
 
@@ -23,7 +23,7 @@ from scratchlm.text.cleaning.messy_prose import (
 
 @dataclass(frozen=True, kw_only=True)
 class MessyPage:
-    """A page, and what it is. Chapter: book/text/cleaning.md.
+    """A page, and what it is.
 
     Args:
         site: whose page it is; pages of one site share their frame.
@@ -42,8 +42,6 @@ class MessyPage:
 
 def messy_pages(n: int, seed: int = 0) -> Iterator[MessyPage]:
     """Make pages of four sites and of every kind.
-
-    Chapter: book/text/cleaning.md.
 
     Args:
         n: how many.
@@ -76,10 +74,7 @@ def _page(dice: Dice) -> MessyPage:
 
 
 def mangle(text: str) -> str:
-    """Read the UTF-8 of a text as a browser reads windows-1252.
-
-    Chapter: book/text/cleaning.md.
-    """
+    """Read the UTF-8 of a text as a browser reads windows-1252."""
     return "".join(
         bytes([byte]).decode("cp1252", "ignore") or chr(byte)
         for byte in text.encode()

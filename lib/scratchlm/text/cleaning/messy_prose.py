@@ -1,4 +1,4 @@
-"""What the messy pages say. Chapter: book/text/cleaning.md."""
+"""What the messy pages say."""
 
 # Sentences to draw from; a page takes each of its topic at most once. The
 # signs ’ “ ” — é are there to be mangled.

@@ -1,7 +1,5 @@
 """A pipeline of steps, and the account it keeps.
 
-Chapter: book/text/cleaning.md.
-
 A step is any callable with a ``name``. It takes a text and returns the text
 that goes on, or a :class:`Rejection`. Steps are passed in; none is built in.
 """
@@ -42,8 +40,6 @@ PAGE_STEPS: tuple[Step, ...] = (
 class Outcome:
     """What became of one text.
 
-    Chapter: book/text/cleaning.md.
-
     Args:
         index: its place in the input, from 0.
         text: the cleaned text; of a reject, as it reached the step that
@@ -69,7 +65,7 @@ class Outcome:
 class Funnel:
     """How many documents and bytes each step let pass, and rejects to look at.
 
-    Chapter: book/text/cleaning.md. Its memory does not grow with the corpus.
+    Its memory does not grow with the corpus.
 
     Args:
         examples: rejects to keep for each step, the last ones it made.
@@ -140,7 +136,7 @@ def clean(
 ) -> Iterator[Outcome]:
     """Send each text through the steps, until one rejects it.
 
-    Chapter: book/text/cleaning.md. Lazy: texts are taken one at a time, and
+    Lazy: texts are taken one at a time, and
     each gives one outcome, in order, kept or not. The kept texts alone::
 
         kept = (done.text for done in clean(texts, steps) if done.kept)

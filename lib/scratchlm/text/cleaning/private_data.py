@@ -1,4 +1,4 @@
-"""Masking of what leads to a person. Chapter: book/text/cleaning.md.
+"""Masking of what leads to a person.
 
 A mask is a pattern that proposes and a test that decides. What is found
 becomes a placeholder in square brackets, so that the sentence keeps its form.
@@ -18,8 +18,6 @@ Test = Callable[[re.Match[str]], bool]
 @dataclass(frozen=True, kw_only=True)
 class Mask:
     """Finds one kind of private data.
-
-    Chapter: book/text/cleaning.md.
 
     Args:
         name: the kind; the placeholder is the name in square brackets.
@@ -47,7 +45,7 @@ class Mask:
 def luhn(digits: str) -> bool:
     """Whether the check digit at the end of a card number is right.
 
-    Chapter: book/text/cleaning.md. From the right, every second digit is
+    From the right, every second digit is
     doubled, and the digits of all products are added up; the sum ends in 0.
 
     Args:
@@ -163,7 +161,7 @@ MASKS: tuple[Mask, ...] = (
 def mask_private_data(text: str, masks: Sequence[Mask] = MASKS) -> str:
     """Replace e-mail, IP and card and phone numbers by placeholders.
 
-    Chapter: book/text/cleaning.md. Masking twice changes nothing more.
+    Masking twice changes nothing more.
 
     Args:
         text: any text.

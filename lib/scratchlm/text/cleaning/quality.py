@@ -1,7 +1,4 @@
-"""A quality classifier: hashed n-grams and logistic regression.
-
-Chapter: book/text/cleaning.md.
-"""
+"""A quality classifier: hashed n-grams and logistic regression."""
 
 import zlib
 from collections.abc import Iterable, Sequence
@@ -15,7 +12,7 @@ from jaxtyping import Float64, Int64
 class HashedNgrams:
     """Turns a text into a sparse vector of unit length.
 
-    Chapter: book/text/cleaning.md. Each distinct n-gram of words adds one to
+    Each distinct n-gram of words adds one to
     the place that its CRC-32 names, so the vector is the same in every
     process; Python's own ``hash`` of a string is not.
 
@@ -61,8 +58,6 @@ class HashedNgrams:
 @dataclass(frozen=True, kw_only=True)
 class SparseRows:
     """A matrix of which each row lists its columns; a value per entry.
-
-    Chapter: book/text/cleaning.md.
 
     Args:
         row: the row of each entry, in rising order.
@@ -123,7 +118,7 @@ def _sums(
 class QualityClassifier:
     """Says how likely a text is one of the good ones.
 
-    Chapter: book/text/cleaning.md. ``Rule(name="classifier",
+    ``Rule(name="classifier",
     measure=classifier.probability, low=0.5)`` makes a step of it.
 
     Args:
@@ -190,7 +185,7 @@ def fit_logistic(
 ) -> tuple[Float64[np.ndarray, "columns"], float]:
     """Minimise the mean logistic loss by accelerated gradient descent.
 
-    Chapter: book/text/cleaning.md. The step is not tuned: with rows of unit
+    The step is not tuned: with rows of unit
     length and a bias the loss curves at most 1/2 + penalty. All rows in every
     step, from zero, so the result depends on no seed.
 

@@ -1,7 +1,4 @@
-"""Repair of characters and white space.
-
-Chapter: book/text/cleaning.md.
-"""
+"""Repair of characters and white space."""
 
 import re
 import unicodedata
@@ -80,7 +77,7 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 def repair_text(text: str) -> str:
     """Undo what wrong decoders and careless pages did to a text.
 
-    Chapter: book/text/cleaning.md. UTF-8 that was read as Latin-1 or as
+    UTF-8 that was read as Latin-1 or as
     windows-1252 is read again, where that is certain; code points are
     composed (NFC); every line ends in a newline; odd spaces become spaces;
     control characters and invisible ones go; so do spaces at the end of a
@@ -112,7 +109,7 @@ def _repair_once(text: str) -> str:
 def repair_mojibake(text: str) -> str:
     """Read UTF-8 that was read as windows-1252 or Latin-1 once more, right.
 
-    Chapter: book/text/cleaning.md. Line by line; a line that was mangled
+    Line by line; a line that was mangled
     twice is repaired twice.
 
     Args:

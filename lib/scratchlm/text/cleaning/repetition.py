@@ -1,4 +1,4 @@
-"""The repetition rules of Gopher. Chapter: book/text/cleaning.md.
+"""The repetition rules of Gopher.
 
 Source: Rae et al. 2021, "Scaling Language Models: Methods, Analysis and
 Insights from Training Gopher", appendix A.1.1 and its table of thresholds.
@@ -20,7 +20,7 @@ _PARAGRAPH_END = re.compile(r"\n\s*\n")
 def repeated_lines(text: str) -> float:
     """Share of the lines that repeat an earlier one.
 
-    Chapter: book/text/cleaning.md. Blank lines do not count.
+    Blank lines do not count.
     """
     return _repeated(filled_lines(text))
 
@@ -28,7 +28,7 @@ def repeated_lines(text: str) -> float:
 def repeated_line_chars(text: str) -> float:
     """Share of the characters that stand in lines that repeat.
 
-    Chapter: book/text/cleaning.md. The first occurrence does not count.
+    The first occurrence does not count.
     """
     return _repeated_chars(filled_lines(text))
 
@@ -36,7 +36,7 @@ def repeated_line_chars(text: str) -> float:
 def repeated_paragraphs(text: str) -> float:
     """Share of the paragraphs that repeat an earlier one.
 
-    Chapter: book/text/cleaning.md. Blank lines part paragraphs.
+    Blank lines part paragraphs.
     """
     return _repeated(_paragraphs(text))
 
@@ -44,7 +44,7 @@ def repeated_paragraphs(text: str) -> float:
 def repeated_paragraph_chars(text: str) -> float:
     """Share of the characters that stand in paragraphs that repeat.
 
-    Chapter: book/text/cleaning.md. The first occurrence does not count.
+    The first occurrence does not count.
     """
     return _repeated_chars(_paragraphs(text))
 
@@ -52,7 +52,7 @@ def repeated_paragraph_chars(text: str) -> float:
 def top_ngram_chars(text: str, n: int) -> float:
     """Share of the characters in the n-gram of words that covers most.
 
-    Chapter: book/text/cleaning.md. Of n-grams equally frequent the longest
+    Of n-grams equally frequent the longest
     counts; one that occurs once does not. White space is no character here.
 
     Args:
@@ -73,7 +73,7 @@ def top_ngram_chars(text: str, n: int) -> float:
 def repeated_ngram_chars(text: str, n: int) -> float:
     """Share of the characters in n-grams of words that occur twice or more.
 
-    Chapter: book/text/cleaning.md. A character counts once, however many
+    A character counts once, however many
     such n-grams overlap on it. White space is no character here.
 
     Args:

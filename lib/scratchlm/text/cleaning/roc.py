@@ -1,7 +1,4 @@
-"""How well a score tells two kinds apart, at every threshold at once.
-
-Chapter: book/text/cleaning.md.
-"""
+"""How well a score tells two kinds apart, at every threshold at once."""
 
 import numpy as np
 from jaxtyping import Bool, Float64
@@ -12,7 +9,7 @@ def roc_curve(
 ) -> tuple[Float64[np.ndarray, "points"], Float64[np.ndarray, "points"]]:
     """What a falling threshold lets through: bad, and good.
 
-    Chapter: book/text/cleaning.md. Equal scores pass together.
+    Equal scores pass together.
 
     Args:
         scores: higher means better.
@@ -46,7 +43,7 @@ def auc(
 ) -> float:
     """How often a good one scores above a bad one; a tie counts half.
 
-    Chapter: book/text/cleaning.md. It is the area under the ROC curve.
+    It is the area under the ROC curve.
 
     Args:
         scores: higher means better.

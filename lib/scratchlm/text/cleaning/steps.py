@@ -1,4 +1,4 @@
-"""What a cleaning pipeline is made of. Chapter: book/text/cleaning.md."""
+"""What a cleaning pipeline is made of."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +9,6 @@ from typing import Protocol, runtime_checkable
 class Rejection:
     """Why a step let a text go no further.
 
-    Chapter: book/text/cleaning.md.
-
     Args:
         reason: what was found and what is allowed, for a person to read.
     """
@@ -20,7 +18,7 @@ class Rejection:
 
 @runtime_checkable
 class Step(Protocol):
-    """What a pipeline is made of. Chapter: book/text/cleaning.md."""
+    """What a pipeline is made of."""
 
     @property
     def name(self) -> str:
@@ -33,8 +31,6 @@ class Step(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Edit:
     """A step that changes a text and rejects none.
-
-    Chapter: book/text/cleaning.md.
 
     Args:
         name: what the funnel calls it.
@@ -53,7 +49,7 @@ class Edit:
 class Rule:
     """A number of a text that has to lie in an interval.
 
-    Chapter: book/text/cleaning.md. ``dataclasses.replace`` gives the same
+    ``dataclasses.replace`` gives the same
     rule with another threshold.
 
     Args:

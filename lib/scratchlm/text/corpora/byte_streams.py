@@ -1,7 +1,5 @@
 """Bytes from files, decompressed and decoded, in constant memory.
 
-Chapter: book/text/corpora.md.
-
 A file that ends too early looks like a file that ends. Each function here
 asks the format itself whether it has reached the end, and names the file
 and the place where it has not.
@@ -24,14 +22,12 @@ STDIN = "-"
 
 
 def name_of(path: Path) -> str:
-    """How messages call a file. Chapter: book/text/corpora.md."""
+    """How messages call a file."""
     return "standard input" if str(path) == STDIN else str(path)
 
 
 def read_chunks(path: Path) -> Iterator[bytes]:
     """The contents of a file part by part, decompressed by its suffix.
-
-    Chapter: book/text/corpora.md.
 
     Args:
         path: a file, or ``-`` for the standard input.
@@ -65,7 +61,7 @@ def _gzip_frame() -> Any:
 
 
 def import_zstandard() -> Any:
-    """The package that reads and writes .zst. Chapter: book/text/corpora.md.
+    """The package that reads and writes .zst.
 
     Raises:
         ValueError: it is not installed.
@@ -121,8 +117,6 @@ def _decompressed(
 def decode(chunks: Iterator[bytes], path: Path) -> Iterator[str]:
     """Decode UTF-8 part by part, without the byte order mark of Windows.
 
-    Chapter: book/text/corpora.md.
-
     Raises:
         ValueError: bytes that are not UTF-8, with their offset.
     """
@@ -142,7 +136,7 @@ def decode(chunks: Iterator[bytes], path: Path) -> Iterator[str]:
 
 
 def decode_line(line: bytes, number: int, path: Path) -> str:
-    """Decode one line. Chapter: book/text/corpora.md.
+    """Decode one line.
 
     Raises:
         ValueError: bytes that are not UTF-8, with line and byte.
@@ -166,10 +160,7 @@ def _not_utf8(error: UnicodeDecodeError, place: str) -> ValueError:
 
 
 def lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The lines of a stream of bytes, without their line feeds.
-
-    Chapter: book/text/corpora.md.
-    """
+    """The lines of a stream of bytes, without their line feeds."""
     # Parts of a line are joined once: += would copy a long line each time.
     parts: list[bytes] = []
     for chunk in chunks:

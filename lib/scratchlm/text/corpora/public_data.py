@@ -1,7 +1,5 @@
 """Public texts and vocabularies, pinned, so that today's run is last year's.
 
-Chapter: book/text/corpora.md.
-
 A name on the web is a promise that somebody may change. A commit hash or a
 sha256 is a promise about bytes, and anyone can check it.
 """
@@ -28,8 +26,6 @@ TIMEOUT = 30.0  # seconds without a byte; guessed
 
 def data_folder(environ: Mapping[str, str]) -> Path | None:
     """The folder that ``SCRATCHLM_DATA`` names, for use without a network.
-
-    Chapter: book/text/corpora.md.
 
     Nothing in the package reads the environment by itself: a program asks
     here, once, with ``os.environ``, and passes the folder on.
@@ -59,8 +55,6 @@ def data_folder(environ: Mapping[str, str]) -> Path | None:
 class HubDataset:
     """A data set of the Hugging Face Hub at one commit.
 
-    Chapter: book/text/corpora.md.
-
     Args:
         name: what the command line and a folder of local data call it.
         repository: owner and name on the Hub.
@@ -81,8 +75,6 @@ class HubDataset:
 
     def texts(self, folder: Path | None = None) -> Iterator[str]:
         """Stream the documents, in the order of the data set.
-
-        Chapter: book/text/corpora.md.
 
         Args:
             folder: local data. Where it has a folder called ``name``, the
@@ -141,8 +133,6 @@ HUB_DATASETS: Mapping[str, HubDataset] = MappingProxyType(
 class Download:
     """A file on the web, known by its bytes.
 
-    Chapter: book/text/corpora.md.
-
     Args:
         name: the file's name in the cache.
         url: where it is.
@@ -168,8 +158,6 @@ class Download:
         progress: bool = True,
     ) -> Path:
         """The path of the file, downloaded if it is not here yet.
-
-        Chapter: book/text/corpora.md.
 
         Args:
             cache: the folder that keeps downloads; made if need be.

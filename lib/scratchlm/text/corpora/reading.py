@@ -1,7 +1,4 @@
-"""Documents out of files, one reader for each format.
-
-Chapter: book/text/corpora.md.
-"""
+"""Documents out of files, one reader for each format."""
 
 import json
 from collections.abc import Iterator
@@ -38,8 +35,6 @@ ROWS = 1024  # of a parquet file, held at a time
 def format_of(path: Path) -> str:
     """The suffix that says how a file is written, without compression.
 
-    Chapter: book/text/corpora.md.
-
     Raises:
         ValueError: the suffix is none of ours.
     """
@@ -58,8 +53,6 @@ def format_of(path: Path) -> str:
 
 def documents_of(path: Path, column: str) -> Iterator[str]:
     """The documents of one file, by the suffix of its name.
-
-    Chapter: book/text/corpora.md.
 
     Args:
         path: a file, or ``-`` for JSON lines on the standard input.
@@ -80,8 +73,6 @@ def documents_of(path: Path, column: str) -> Iterator[str]:
 def read_plain(path: Path) -> Iterator[str]:
     """The parts of a text file between its ``<|endoftext|>`` lines.
 
-    Chapter: book/text/corpora.md.
-
     A file without such a line is one document.
 
     Raises:
@@ -101,8 +92,6 @@ def read_plain(path: Path) -> Iterator[str]:
 
 def read_json_lines(path: Path, column: str) -> Iterator[str]:
     """One document from each line, a JSON object.
-
-    Chapter: book/text/corpora.md.
 
     Raises:
         ValueError: a line is not UTF-8, not JSON, not an object, or has no
@@ -145,7 +134,7 @@ def _text_of(record: dict[str, Any], column: str, place: str) -> str:
 
 
 def check_encodable(text: str, place: str) -> None:
-    r"""Refuse half a character. Chapter: book/text/corpora.md.
+    r"""Refuse half a character.
 
     JSON can write one, ``"\ud83d"``, and no file can hold it.
 
@@ -163,7 +152,7 @@ def check_encodable(text: str, place: str) -> None:
 
 
 def no_column(place: str, column: str, found: list[str]) -> ValueError:
-    """The error for a missing column. Chapter: book/text/corpora.md."""
+    """The error for a missing column."""
     return ValueError(
         f"{place} has no column {column!r}; it has "
         f"{', '.join(map(repr, found)) or 'none'}; name the one that holds "
@@ -173,8 +162,6 @@ def no_column(place: str, column: str, found: list[str]) -> ValueError:
 
 def read_parquet(path: Path, column: str) -> Iterator[str]:
     """One document from each row of a parquet file.
-
-    Chapter: book/text/corpora.md.
 
     Raises:
         ValueError: the file is damaged, lacks the column, or a row holds
@@ -207,7 +194,7 @@ def _parquet_rows(path: Path, column: str) -> Iterator[Any]:
 
 
 def import_parquet() -> tuple[Any, Any]:
-    """pyarrow and its parquet module. Chapter: book/text/corpora.md.
+    """pyarrow and its parquet module.
 
     Raises:
         ValueError: it is not installed.

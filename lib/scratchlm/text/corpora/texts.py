@@ -1,7 +1,4 @@
-"""Real text: what every machine has, and files of your own.
-
-Chapter: book/text/corpora.md.
-"""
+"""Real text: what every machine has, and files of your own."""
 
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,8 +23,6 @@ SKIPPED = {"test", "tests", "idlelib", "lib2to3", "site-packages"}
 def python_docs(max_bytes: int | None = None) -> Iterator[str]:
     """The documentation topics of the running interpreter.
 
-    Chapter: book/text/corpora.md.
-
     English prose with examples in Python, about 0.5 MB, in the order of the
     topics' names.
 
@@ -40,8 +35,6 @@ def python_docs(max_bytes: int | None = None) -> Iterator[str]:
 
 def python_source(max_bytes: int | None = None) -> Iterator[str]:
     """The source files of the running interpreter's standard library.
-
-    Chapter: book/text/corpora.md.
 
     About 11 MB of Python, in the order of the files' paths. Files that are
     not UTF-8 are left out, as are the tests of the interpreter.
@@ -70,8 +63,6 @@ def take_bytes(
 ) -> Iterator[str]:
     """The first documents, as many as fit.
 
-    Chapter: book/text/corpora.md.
-
     Args:
         documents: any texts.
         max_bytes: stop before their UTF-8 would exceed it; None for all.
@@ -88,8 +79,6 @@ def read_texts(
     paths: str | Path | Sequence[str | Path], column: str = "text"
 ) -> Iterator[str]:
     """The documents of files and folders, one at a time.
-
-    Chapter: book/text/corpora.md.
 
     The suffix says how a file is written. ``.txt``, ``.md`` and ``.html``
     are one document each, or several between lines ``<|endoftext|>``;
@@ -154,8 +143,6 @@ def write_texts(
     texts: Iterable[str], path: str | Path, column: str = "text"
 ) -> int:
     """Write documents to a file that appears when it is whole.
-
-    Chapter: book/text/corpora.md.
 
     What :func:`read_texts` reads back is equal. Equal texts give equal
     bytes, as long as the libraries that compress them stay the same.

@@ -1,7 +1,4 @@
-"""Documents into a file: the whole file, or the one that was there before.
-
-Chapter: book/text/corpora.md.
-"""
+"""Documents into a file: the whole file, or the one that was there before."""
 
 import gzip
 import json
@@ -34,8 +31,6 @@ WRITABLE = (*JSON_LINES, PLAIN[0])  # and parquet
 
 def write_documents(texts: Iterable[str], path: Path, column: str) -> int:
     """Write documents in the format that the suffix names.
-
-    Chapter: book/text/corpora.md.
 
     Args:
         texts: the documents.

@@ -1,7 +1,4 @@
-"""Signatures to buckets in which the similar meet.
-
-Chapter: book/text/deduplication.md.
-"""
+"""Signatures to buckets in which the similar meet."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
@@ -24,8 +21,6 @@ def match_probability(
 ) -> Probability:
     """How likely two documents share a bucket, ``1 - (1 - s**r)**b``.
 
-    Chapter: book/text/deduplication.md.
-
     Args:
         similarity: Jaccard similarity, 0 to 1.
         bands: b, of which one has to agree.
@@ -43,8 +38,6 @@ def band_keys(
     signed: UInt32[np.ndarray, "n_docs n_hashes"], bands: int, rows: int
 ) -> UInt64[np.ndarray, "n_docs bands"]:
     """Hash each band of a signature to the key of its bucket.
-
-    Chapter: book/text/deduplication.md.
 
     A key tells its band, so that keys of two bands are never one bucket.
     Documents without shingles get ``NO_BUCKET``.
@@ -71,8 +64,6 @@ def band_keys(
 def bucket_links(keys: Keys) -> Pairs:
     """Join each document to the one before it in each of its buckets.
 
-    Chapter: book/text/deduplication.md.
-
     These links are enough for clusters, and linear in the documents. For all
     pairs see :func:`candidate_pairs`.
     """
@@ -84,8 +75,6 @@ def bucket_links(keys: Keys) -> Pairs:
 
 def candidate_pairs(keys: Keys) -> Pairs:
     """Every pair that shares a bucket, once, lower number first, in order.
-
-    Chapter: book/text/deduplication.md.
 
     A bucket of n documents has n (n - 1) / 2 pairs: this is for measuring,
     :func:`bucket_links` for large corpora.
@@ -109,8 +98,6 @@ def link_verified(
     union: UnionFind,
 ) -> None:
     """Join those pairs that share a bucket and pass a test.
-
-    Chapter: book/text/deduplication.md.
 
     Pairs that are in one cluster already are not tested, for they could not
     change it; so a bucket of documents that are all alike costs one test

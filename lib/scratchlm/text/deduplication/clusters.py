@@ -1,4 +1,4 @@
-"""Links between documents to clusters. Chapter: book/text/deduplication.md."""
+"""Links between documents to clusters."""
 
 from typing import TypeAlias
 
@@ -10,8 +10,6 @@ Members: TypeAlias = Int64[np.ndarray, "n"]
 
 class UnionFind:
     """Sets of numbers that grow together where a link joins them.
-
-    Chapter: book/text/deduplication.md.
 
     Each number points to a smaller one of its set, or to itself if it is the
     least. Many links are made at a time, in arrays.

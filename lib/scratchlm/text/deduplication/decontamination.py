@@ -1,7 +1,4 @@
-"""Test questions found in training text.
-
-Chapter: book/text/deduplication.md.
-"""
+"""Test questions found in training text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,8 +18,6 @@ _FILTER = 22  # bits of a table that turns away most n-grams unsearched
 class Contamination:
     """A document that quotes a test item.
 
-    Chapter: book/text/deduplication.md.
-
     Args:
         document: its number, counted from 0.
         item: the number of the test item.
@@ -36,8 +31,6 @@ class Contamination:
 
 class Decontaminator:
     """Finds documents that quote a benchmark.
-
-    Chapter: book/text/deduplication.md.
 
     Words are compared as shingles are: without case and punctuation.
 

@@ -1,7 +1,4 @@
-"""Copies that are equal, by document and by line.
-
-Chapter: book/text/deduplication.md.
-"""
+"""Copies that are equal, by document and by line."""
 
 import hashlib
 import unicodedata
@@ -18,10 +15,7 @@ _SPACE = bytes(code for code in range(128) if chr(code).isspace())
 
 
 def normalise(text: str) -> bytes:
-    """Drop white space and case, and compose accents; the rest is UTF-8.
-
-    Chapter: book/text/deduplication.md.
-    """
+    """Drop white space and case, and compose accents; the rest is UTF-8."""
     if text.isascii():
         return text.encode().translate(_LOWER, _SPACE)
     composed = unicodedata.normalize("NFC", text.lower())
@@ -30,8 +24,6 @@ def normalise(text: str) -> bytes:
 
 def text_key(text: str) -> int:
     """64 bits of blake2b of the normalised text.
-
-    Chapter: book/text/deduplication.md.
 
     Of n texts that differ, two get one key with a probability of about
     n**2 / 2**65: one in 37 for a billion.
@@ -43,18 +35,12 @@ def text_key(text: str) -> int:
 
 
 def exact_keys(texts: Sequence[str]) -> UInt64[np.ndarray, "n_docs"]:
-    """The key of each text; equal where the normalised texts are.
-
-    Chapter: book/text/deduplication.md.
-    """
+    """The key of each text; equal where the normalised texts are."""
     return np.fromiter(map(text_key, texts), np.uint64, len(texts))
 
 
 class LinesDropped(NamedTuple):
-    """A text without the lines that stood before, and how many those were.
-
-    Chapter: book/text/deduplication.md.
-    """
+    """A text without the lines that stood before, and how many those were."""
 
     text: str
     n_dropped: int
@@ -64,8 +50,6 @@ def drop_repeated_lines(
     texts: Iterable[str], min_characters: int = 40
 ) -> Iterator[LinesDropped]:
     """Keep each line of a corpus where it stands first.
-
-    Chapter: book/text/deduplication.md.
 
     Holds 8 bytes of hash, about 70 with Python's set around them, for each
     distinct line. Lines are compared normalised, and kept as they are.

@@ -1,7 +1,4 @@
-"""Sets to signatures that agree where sets do.
-
-Chapter: book/text/deduplication.md.
-"""
+"""Sets to signatures that agree where sets do."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -25,8 +22,6 @@ NOTHING = np.uint32(0xFFFFFFFF)  # the signature of a text without shingles
 
 def multipliers(n_hashes: int, seed: int = 0) -> UInt32[np.ndarray, "n"]:
     """Draw the odd numbers that stand for permutations.
-
-    Chapter: book/text/deduplication.md.
 
     Args:
         n_hashes: how many, at least 1.
@@ -55,8 +50,6 @@ def signatures(
 ) -> UInt32[np.ndarray, "n_docs n_hashes"]:
     """Sign each text, so that signatures agree as often as texts overlap.
 
-    Chapter: book/text/deduplication.md.
-
     Args:
         texts: the documents; their signatures do not depend on each other.
         n_hashes: values in a signature.
@@ -80,8 +73,6 @@ def sign(
     shingles: Shingles, n_hashes: int, seed: int = 0
 ) -> UInt32[np.ndarray, "n_docs n_hashes"]:
     """Take, for each permutation, the least value in each set.
-
-    Chapter: book/text/deduplication.md.
 
     A permutation of the 32-bit words is a multiplication by an odd number,
     modulo 2**32. Zero would come first in all of them, so no key is zero.
@@ -112,10 +103,7 @@ def sign(
 
 
 def text_blocks(texts: Sequence[str]) -> list[Sequence[str]]:
-    """Cut a sequence of texts where ``TEXT_BLOCK`` characters are reached.
-
-    Chapter: book/text/deduplication.md.
-    """
+    """Cut a sequence of texts where ``TEXT_BLOCK`` characters are reached."""
     blocks = []
     start = held = 0
     for i, text in enumerate(texts):
@@ -132,20 +120,14 @@ def estimate_jaccard(
     signed: UInt32[np.ndarray, "n_docs n_hashes"],
     pairs: Int64[np.ndarray, "n_pairs 2"],
 ) -> Shares:
-    """The share of places in which the signatures of each pair agree.
-
-    Chapter: book/text/deduplication.md.
-    """
+    """The share of places in which the signatures of each pair agree."""
     left, right = signed[pairs[:, 0]], signed[pairs[:, 1]]
     agree: Shares = (left == right).mean(1)
     return agree
 
 
 def distinct(shingles: Shingles) -> Shingles:
-    """Each shingle of a text once, in rising order. A set, that is.
-
-    Chapter: book/text/deduplication.md.
-    """
+    """Each shingle of a text once, in rising order. A set, that is."""
     counts = np.diff(shingles.offsets)
     owner = np.repeat(np.arange(len(counts)), counts)
     order = np.lexsort((shingles.hashes, owner))
@@ -159,8 +141,6 @@ def distinct(shingles: Shingles) -> Shingles:
 
 def jaccard(sets: Shingles, pairs: Int64[np.ndarray, "n_pairs 2"]) -> Shares:
     """The exact similarity of pairs of sets: common over all members.
-
-    Chapter: book/text/deduplication.md.
 
     Args:
         sets: as :func:`distinct` returns them.

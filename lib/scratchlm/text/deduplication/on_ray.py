@@ -1,7 +1,5 @@
 """One copy of each document, on a cluster with Ray Data.
 
-Chapter: book/text/deduplication.md.
-
 The functions are those of one machine. Workers compute the keys of their
 blocks; a shuffle brings equal keys together; this process joins the links,
 which are far fewer than the documents; workers drop what they lead to.
@@ -34,8 +32,6 @@ Ids = Int64[np.ndarray, "_"]
 class Columns(NamedTuple):
     """The names of the columns that hold a document.
 
-    Chapter: book/text/deduplication.md.
-
     Args:
         text: the column of the texts.
         id: of distinct integers; the least of a cluster counts as the first.
@@ -53,8 +49,6 @@ def deduplicate_dataset(
     partitions: int = 64,
 ) -> "Dataset":
     """Drop the duplicates of a Ray dataset, as ``deduplicate`` would.
-
-    Chapter: book/text/deduplication.md.
 
     Args:
         dataset: rows with a text and an integer that identifies it. It is

@@ -1,4 +1,4 @@
-"""One copy of each document. Chapter: book/text/deduplication.md.
+"""One copy of each document.
 
 Every document gets a few keys: one of its normalised text, which equal copies
 share, and one for each band of its MinHash signature, in some of which near
@@ -35,8 +35,6 @@ Keep: TypeAlias = Literal["first", "longest"]
 @dataclass(frozen=True, kw_only=True)
 class DedupConfig:
     """What counts as a duplicate, and which copy stays.
-
-    Chapter: book/text/deduplication.md.
 
     Args:
         near: find near-duplicates too, not only equal texts.
@@ -90,7 +88,7 @@ class DedupConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DedupReport:
-    """How many documents came and went. Chapter: book/text/deduplication.md.
+    """How many documents came and went.
 
     Args:
         documents: that came.
@@ -111,7 +109,7 @@ class DedupReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Deduplicated:
-    """Which documents stay. Chapter: book/text/deduplication.md.
+    """Which documents stay.
 
     Args:
         kept: numbers of the documents that stay, rising.
@@ -126,7 +124,7 @@ class Deduplicated:
 
 @dataclass(frozen=True)
 class Prints:
-    """What is remembered of documents. Chapter: book/text/deduplication.md.
+    """What is remembered of documents.
 
     Args:
         keys: of the normalised text, then of each band.
@@ -147,8 +145,6 @@ def deduplicate(
     progress: bool = False,
 ) -> Deduplicated:
     """Find the duplicates of a corpus, and say which documents stay.
-
-    Chapter: book/text/deduplication.md.
 
     The texts are read once and not kept; a second reading with ``kept``
     writes what stays.
@@ -180,10 +176,7 @@ def deduplicate(
 
 
 def fingerprint(texts: Sequence[str], config: DedupConfig) -> Prints:
-    """Reduce each text to what finds its duplicates.
-
-    Chapter: book/text/deduplication.md.
-    """
+    """Reduce each text to what finds its duplicates."""
     keys = exact_keys(texts)
     keys = np.maximum(keys, NO_BUCKET + 1)[:, None]
     sizes = np.fromiter(map(len, texts), np.int64, len(texts))
@@ -204,10 +197,7 @@ def fingerprint(texts: Sequence[str], config: DedupConfig) -> Prints:
 
 
 def resolve(prints: Prints, config: DedupConfig) -> Deduplicated:
-    """Link the documents that share a key, and choose one of each cluster.
-
-    Chapter: book/text/deduplication.md.
-    """
+    """Link the documents that share a key, and choose one of each cluster."""
     keys = prints.keys
     union = UnionFind(len(keys))
     if prints.sets is None:
@@ -238,8 +228,6 @@ def choose(
 ) -> Int64[np.ndarray, "n_kept"]:
     """One document of each cluster, by the rule of the configuration.
 
-    Chapter: book/text/deduplication.md.
-
     Of equally long ones the least key of the normalised text decides, so
     that no order of the documents does.
     """
@@ -251,10 +239,7 @@ def choose(
 
 
 def join_sets(parts: Sequence[Shingles]) -> Shingles:
-    """Put the sets of several batches one after another.
-
-    Chapter: book/text/deduplication.md.
-    """
+    """Put the sets of several batches one after another."""
     counts = np.concatenate([np.diff(part.offsets) for part in parts])
     hashes = np.concatenate([part.hashes for part in parts])
     return Shingles(hashes, np.append(0, np.cumsum(counts)).astype(np.int64))

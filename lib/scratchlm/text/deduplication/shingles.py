@@ -1,4 +1,4 @@
-"""Texts to sets of hashed shingles. Chapter: book/text/deduplication.md.
+"""Texts to sets of hashed shingles.
 
 A shingle is a run of words (or characters). A whole batch of texts is hashed
 on arrays, without a step of Python for a word; the hashes depend on the text
@@ -35,8 +35,6 @@ _SPACE = 0x20
 class Shingles(NamedTuple):
     """The shingles of several texts, one after another.
 
-    Chapter: book/text/deduplication.md.
-
     Args:
         hashes: of every place, so that a repeated shingle stands repeatedly.
         offsets: where each text begins in ``hashes`` and, last, the end.
@@ -50,8 +48,6 @@ def shingle(
     texts: Sequence[str], size: int = 5, unit: str = "words"
 ) -> Shingles:
     """Hash every run of ``size`` words or characters of each text.
-
-    Chapter: book/text/deduplication.md.
 
     Case, punctuation, spacing and the two ways to write an accent make no
     difference: a word is a run of letters, marks and digits, in lower case.
@@ -78,8 +74,6 @@ def unit_hashes(
     texts: Sequence[str], unit: str = "words"
 ) -> tuple[Hashes, Offsets]:
     """Hash each word or character, with the offsets of each text.
-
-    Chapter: book/text/deduplication.md.
 
     Raises:
         ValueError: the unit is unknown.

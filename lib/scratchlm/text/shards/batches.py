@@ -1,7 +1,5 @@
 """The one sequence of samples, and each rank's part of it.
 
-Chapter: book/text/shards.md.
-
 Everything follows from the number of a sample: its corpus, its epoch, its row.
 So the state of training data is one number, and it is the same for every rank
 and for every number of ranks.
@@ -24,7 +22,7 @@ AHEAD = 1 << 14  # samples put in order at a time; guessed: under 5 ms
 
 @dataclass(frozen=True, kw_only=True)
 class BatchConfig:
-    """How rows become batches. Chapter: book/text/shards.md.
+    """How rows become batches.
 
     Args:
         batch_size: rows of a step, over all ranks.
@@ -56,8 +54,6 @@ class BatchConfig:
 
 class Batches(Iterator[Batch]):
     """Batches without end, the same for the same seed.
-
-    Chapter: book/text/shards.md.
 
     Step ``k`` takes the samples from ``k * batch_size`` on, and rank ``r``
     of ``W`` the ``r``-th of ``W`` equal parts of them::

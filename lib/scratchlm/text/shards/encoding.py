@@ -1,4 +1,4 @@
-"""Batches of documents as tokens. Chapter: book/text/shards.md."""
+"""Batches of documents as tokens."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from scratchlm.text.shards.manifest import Settings, Tokenizer
 
 
 class Encoded(NamedTuple):
-    """A batch of documents as tokens. Chapter: book/text/shards.md.
+    """A batch of documents as tokens.
 
     Args:
         tokens: of all documents, one after another.
@@ -36,10 +36,7 @@ class Encoded(NamedTuple):
 def encode_batch(
     tokenizer: Tokenizer, settings: Settings, texts: list[str]
 ) -> Encoded:
-    """Encode documents, each with its end behind it.
-
-    Chapter: book/text/shards.md.
-    """
+    """Encode documents, each with its end behind it."""
     dtype = np.dtype(settings.dtype)
     ends = [] if settings.end_id is None else [settings.end_id]
     end = np.array(ends, np.int64)
@@ -59,17 +56,14 @@ def encode_batch(
 
 
 def digest_of(text: str) -> bytes:
-    """The sha256 of a document's text. Chapter: book/text/shards.md."""
+    """The sha256 of a document's text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def cut_full(
     encoded: Iterable[Encoded], shard_tokens: int
 ) -> Iterator[Encoded]:
-    """Cut batches behind each document with which a shard is full.
-
-    Chapter: book/text/shards.md.
-    """
+    """Cut batches behind each document with which a shard is full."""
     held = 0
     for batch in encoded:
         done = before = 0

@@ -1,4 +1,4 @@
-"""What a folder of shards holds, in one file. Chapter: book/text/shards.md.
+"""What a folder of shards holds, in one file.
 
 The manifest is the truth: a file that it does not name does not count, and a
 file that it names is finished.
@@ -25,7 +25,7 @@ OFFSET_BYTES = 8
 
 @runtime_checkable
 class Tokenizer(Protocol):
-    """What shards need of a tokenizer. Chapter: book/text/shards.md."""
+    """What shards need of a tokenizer."""
 
     @property
     def vocab_size(self) -> int:
@@ -45,7 +45,7 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ShardConfig:
-    """How documents become shards. Chapter: book/text/shards.md.
+    """How documents become shards.
 
     Args:
         shard_tokens: a shard ends behind the document with which it reaches
@@ -70,8 +70,6 @@ class ShardConfig:
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """All but the documents that determines the bytes of the shards.
-
-    Chapter: book/text/shards.md.
 
     Args:
         dtype: ``<u2`` or ``<u4``: unsigned, little-endian, 2 or 4 bytes.
@@ -122,7 +120,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
-    """One shard's two files. Chapter: book/text/shards.md.
+    """One shard's two files.
 
     Args:
         tokens: the name of the file of tokens.
@@ -145,7 +143,7 @@ class Shard:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """The finished shards of a folder. Chapter: book/text/shards.md.
+    """The finished shards of a folder.
 
     Args:
         settings: what they were made with.
@@ -243,17 +241,12 @@ def _only(cls: type[Any], values: dict[str, Any]) -> dict[str, Any]:
 
 
 def file_names(number: int) -> tuple[str, str]:
-    """The names of a shard's files: tokens, offsets.
-
-    Chapter: book/text/shards.md.
-    """
+    """The names of a shard's files: tokens, offsets."""
     return f"shard-{number:05}.tokens", f"shard-{number:05}.offsets"
 
 
 def check_files(folder: Path, manifest: Manifest, *, verify: bool) -> None:
     """Compare the files of a folder with its manifest.
-
-    Chapter: book/text/shards.md.
 
     Args:
         folder: where they are.

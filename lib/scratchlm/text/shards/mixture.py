@@ -1,4 +1,4 @@
-"""Several corpora in exact proportions. Chapter: book/text/shards.md."""
+"""Several corpora in exact proportions."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -15,7 +15,7 @@ Weight: TypeAlias = float | int
 
 
 class Mixture:
-    """Which corpus each sample comes from. Chapter: book/text/shards.md.
+    """Which corpus each sample comes from.
 
     Among the first ``n`` samples, a corpus of weight ``w`` has ``n * w`` of
     the total weight, within one sample, for every ``n``. Nothing is drawn

@@ -1,4 +1,4 @@
-"""Documents into rows of one length. Chapter: book/text/shards.md."""
+"""Documents into rows of one length."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from scratchlm.text.tokenizer.arrays.table import Numbers
 
 
 class Packing(NamedTuple):
-    """Which pieces share a row. Chapter: book/text/shards.md.
+    """Which pieces share a row.
 
     Args:
         order: the pieces, row by row.
@@ -22,8 +22,6 @@ class Packing(NamedTuple):
 
 def best_fit(lengths: Int[np.ndarray, "n"], capacity: int) -> Packing:
     """Pack pieces into rows, the longest first, each where it fits tightest.
-
-    Chapter: book/text/shards.md.
 
     Pieces of one length are placed together, and rows with one amount of
     room left are interchangeable, so that a step handles a bucket of rows
@@ -114,8 +112,6 @@ def document_mask(
     documents: Int[np.ndarray, "B T"],
 ) -> Bool[np.ndarray, "B T T"]:
     """Which positions each position may look at.
-
-    Chapter: book/text/shards.md.
 
     Args:
         documents: the document of each position, as in

@@ -1,4 +1,4 @@
-"""Token shards, read without copying. Chapter: book/text/shards.md.
+"""Token shards, read without copying.
 
 The documents' tokens stand one after another, over the borders of files; a
 position counts from the first token of the first shard.
@@ -23,8 +23,6 @@ from scratchlm.text.shards.manifest import (
 
 class TokenShards:
     """The documents of a folder of shards, as tokens.
-
-    Chapter: book/text/shards.md.
 
     ``len`` counts documents; an index gives one document's tokens, as stored
     and with the token that ends it; iteration gives all in order. Files are
@@ -281,8 +279,6 @@ def spans(
     starts: Int[np.ndarray, "n"], lengths: Int[np.ndarray, "n"]
 ) -> Int64[np.ndarray, "_"]:
     """The numbers of ranges, one range after another.
-
-    Chapter: book/text/shards.md.
 
     >>> spans(np.array([10, 20]), np.array([3, 2])).tolist()
     [10, 11, 12, 20, 21]

@@ -1,4 +1,4 @@
-"""Rows of equal length out of shards. Chapter: book/text/shards.md.
+"""Rows of equal length out of shards.
 
 Two ways to cut them: through the stream of tokens, or along documents.
 """
@@ -17,7 +17,7 @@ IGNORED = -100  # the target that PyTorch's cross_entropy leaves out
 
 
 class Batch(NamedTuple):
-    """Rows to train on. Chapter: book/text/shards.md.
+    """Rows to train on.
 
     Args:
         tokens: what the model reads.
@@ -37,7 +37,7 @@ class Batch(NamedTuple):
 
 @runtime_checkable
 class Rows(Protocol):
-    """What can be shuffled and batched. Chapter: book/text/shards.md."""
+    """What can be shuffled and batched."""
 
     n_tokens: int
     documents: bool
@@ -54,8 +54,6 @@ class Rows(Protocol):
 
 class ChoppedRows:
     """The stream of all documents, cut every T tokens.
-
-    Chapter: book/text/shards.md.
 
     Row ``i`` reads the tokens from ``i * T`` on, and its targets are those
     from ``i * T + 1`` on: two rows share one token, and each token but the
@@ -117,8 +115,6 @@ class ChoppedRows:
 
 class PackedRows:
     """Whole documents, packed into rows of T by best fit.
-
-    Chapter: book/text/shards.md.
 
     Each token of a document, its end included, is a target once. The model
     reads the end before a document's first token, so that it learns how
@@ -195,8 +191,6 @@ def cut_long(
     starts: Int64[np.ndarray, "D1"], n_tokens: int
 ) -> tuple[Int64[np.ndarray, "n"], Int64[np.ndarray, "n"]]:
     """Cut documents into pieces of at most ``n_tokens``.
-
-    Chapter: book/text/shards.md.
 
     Args:
         starts: where each document begins, and where the last one ends.

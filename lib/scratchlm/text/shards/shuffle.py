@@ -1,4 +1,4 @@
-"""A shuffle that is computed, not stored. Chapter: book/text/shards.md."""
+"""A shuffle that is computed, not stored."""
 
 import numpy as np
 from jaxtyping import Int, Int64, UInt64
@@ -15,8 +15,6 @@ def shuffled(
     places: Int[np.ndarray, "n"], size: int, keys: UInt64[np.ndarray, "n"]
 ) -> Int64[np.ndarray, "n"]:
     """Where a shuffle of ``range(size)`` sends each place.
-
-    Chapter: book/text/shards.md.
 
     One key is one permutation. It needs no memory beyond its arguments, and
     any part of it can be computed alone.
@@ -46,8 +44,6 @@ def shuffled(
 
 def mix(x: UInt64[np.ndarray, "n"]) -> UInt64[np.ndarray, "n"]:
     """Scramble 64 bits so that each depends on all.
-
-    Chapter: book/text/shards.md.
 
     Source: Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number
     Generators".

@@ -1,4 +1,4 @@
-"""Documents to token shards. Chapter: book/text/shards.md.
+"""Documents to token shards.
 
 Where a shard ends depends on the documents and the settings alone. So a run
 that was killed at any point leaves nothing that the same command, run again,
@@ -53,8 +53,6 @@ def write_shards(  # noqa: PLR0913
     progress: bool = False,
 ) -> TokenShards:
     """Encode documents into a folder of shards, or go on where it stopped.
-
-    Chapter: book/text/shards.md.
 
     After a kill, run the same again. Documents of finished shards are read
     and compared, not encoded: a pass at the speed of the source and of
@@ -190,7 +188,7 @@ def _encode(
 
 
 class ShardWriter:
-    """A shard in the making. Chapter: book/text/shards.md.
+    """A shard in the making.
 
     Args:
         folder: where its files go.

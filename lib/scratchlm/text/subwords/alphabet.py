@@ -1,7 +1,4 @@
-"""The pieces of a corpus and the characters worth a token.
-
-Chapter: book/text/unigram.md.
-"""
+"""The pieces of a corpus and the characters worth a token."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,8 +12,6 @@ def counted(
 ) -> Counter[str]:
     """How often each piece occurs, where there is any.
 
-    Chapter: book/text/unigram.md.
-
     Raises:
         ValueError: ``texts`` is one string or holds nothing.
     """
@@ -29,8 +24,6 @@ def counted(
 
 def covered(counts: Mapping[str, int], coverage: float) -> set[str]:
     """The most frequent characters that make up a share of the text.
-
-    Chapter: book/text/unigram.md.
 
     Args:
         counts: how often each piece occurs.
@@ -61,5 +54,5 @@ def covered(counts: Mapping[str, int], coverage: float) -> set[str]:
 def only_of(
     counts: Mapping[str, int], alphabet: frozenset[str]
 ) -> dict[str, int]:
-    """The pieces that an alphabet can spell. Chapter: book/text/unigram.md."""
+    """The pieces that an alphabet can spell."""
     return {p: c for p, c in counts.items() if alphabet.issuperset(p)}

@@ -1,7 +1,4 @@
-"""How large a world is, and what is told of it.
-
-Chapter: book/text/corpora.md.
-"""
+"""How large a world is, and what is told of it."""
 
 from dataclasses import dataclass
 
@@ -22,8 +19,6 @@ MOST_DIGITS = 4  # of a term; all numbers up to twice that are kept
 @dataclass(frozen=True, kw_only=True)
 class WorldConfig(Size):
     """How large a world is, and what is told of it.
-
-    Chapter: book/text/corpora.md.
 
     The first six say how often each kind of document is told, relative to
     the others. The rest, and how many people and things there are, may be

@@ -1,4 +1,4 @@
-"""Phrases for what people and beasts do. Chapter: book/text/corpora.md.
+"""Phrases for what people and beasts do.
 
 A form names such a list as ``<hobby>``; ``tinyworld_phrases`` has the others.
 """

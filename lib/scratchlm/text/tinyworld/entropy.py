@@ -1,7 +1,4 @@
-"""The entropy of documents, for each byte of them.
-
-Chapter: book/text/corpora.md.
-"""
+"""The entropy of documents, for each byte of them."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -11,8 +8,6 @@ from dataclasses import dataclass
 @dataclass(frozen=True, kw_only=True)
 class EntropyRate:
     """Entropy for each byte of text, the floor below every model's loss.
-
-    Chapter: book/text/corpora.md.
 
     Args:
         nats_per_byte: the entropy of a document over its expected bytes.
@@ -37,8 +32,6 @@ class EntropyRate:
 def exact_rate(documents: Iterable[tuple[float, int]]) -> EntropyRate:
     """The rate from all documents there are.
 
-    Chapter: book/text/corpora.md.
-
     Args:
         documents: for each its log-probability in nats, and its bytes.
     """
@@ -56,8 +49,6 @@ def exact_rate(documents: Iterable[tuple[float, int]]) -> EntropyRate:
 
 def estimated_rate(documents: Sequence[tuple[float, int]]) -> EntropyRate:
     """The rate from documents drawn at random.
-
-    Chapter: book/text/corpora.md.
 
     Its error is that of a ratio of two means, to first order.
 

@@ -1,4 +1,4 @@
-"""What is told and asked of the world's facts. Chapter: book/text/corpora.md.
+"""What is told and asked of the world's facts.
 
 A page of the world's encyclopedia tells all that is true of one person, town,
 shop or animal: one fact first, which names it, the others in any order.
@@ -164,8 +164,6 @@ ANSWERS = {
 def tell_facts(teller: Teller, world: World) -> None:
     """Tell all that is true of one person, town, shop or animal.
 
-    Chapter: book/text/corpora.md.
-
     Args:
         teller: writes or reads it.
         world: what is true.
@@ -190,10 +188,7 @@ def tell_facts(teller: Teller, world: World) -> None:
 
 
 def ask_fact(teller: Teller, world: World) -> None:
-    """Ask for a fact, and answer. Args: as ``tell_facts``.
-
-    Chapter: book/text/corpora.md.
-    """
+    """Ask for a fact, and answer. Args: as ``tell_facts``."""
     teller.kind = "facts_question"
     teller.tell("question")
     cases: list[Case] = []

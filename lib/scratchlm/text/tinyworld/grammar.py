@@ -1,4 +1,4 @@
-"""Sentences with blanks, and who fills them. Chapter: book/text/corpora.md.
+"""Sentences with blanks, and who fills them.
 
 A *line* is a set of sentences that say the same thing, its *forms*. A form
 holds blanks for *roles*, ``{A}`` and ``{A.his}``, and alternatives,
@@ -28,7 +28,7 @@ STARTS = {"": " ", "^": "", "/": "\n", "//": "\n\n"}
 
 @dataclass(frozen=True)
 class Slot:
-    """A blank in a form. Chapter: book/text/corpora.md.
+    """A blank in a form.
 
     Args:
         role: the role that fills it, as ``A``.
@@ -45,7 +45,7 @@ Parts: TypeAlias = tuple[Part, ...]
 
 @no_type_check  # at run time, where every blank calls it
 class Entity:
-    """A person, a place, a thing, a number. Chapter: book/text/corpora.md.
+    """A person, a place, a thing, a number.
 
     Args:
         kind: what it is; only entities of one kind can be mistaken for one
@@ -79,7 +79,7 @@ class Entity:
 
 @no_type_check  # at run time, as above
 class Options:
-    """Entities of which one is drawn uniformly. Chapter: book/text/corpora.md.
+    """Entities of which one is drawn uniformly.
 
     Args:
         values: the entities, all of one kind and with distinct names.
@@ -115,7 +115,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Linked:
-    """Options that another role's entity has. Chapter: book/text/corpora.md.
+    """Options that another role's entity has.
 
     Args:
         role: the role whose entity has them, filled before this one.
@@ -133,7 +133,7 @@ class Linked:
 
 
 class Form:
-    """One sentence with blanks. Chapter: book/text/corpora.md.
+    """One sentence with blanks.
 
     It is kept in segments, each as all the texts that its alternatives
     combine to, so that one draw a segment makes a sentence.
@@ -165,7 +165,7 @@ class Form:
 
 
 class Line:
-    """Forms of which one is drawn uniformly. Chapter: book/text/corpora.md.
+    """Forms of which one is drawn uniformly.
 
     Args:
         name: what the line is called where a story tells it.
@@ -189,8 +189,6 @@ def read_script(
     max_alternatives: int | None = None,
 ) -> dict[str, Line]:
     r"""Lines by name, from the text that holds them.
-
-    Chapter: book/text/corpora.md.
 
     A name stands at the margin, its forms are indented by two, and a form
     goes on in lines that are indented by more. A name may end in a sign for

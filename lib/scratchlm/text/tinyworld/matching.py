@@ -1,4 +1,4 @@
-"""Finding a line's words in a text. Chapter: book/text/corpora.md."""
+"""Finding a line's words in a text."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ DIGITS = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class Slip:
-    """A word that contradicts what is known. Chapter: book/text/corpora.md."""
+    """A word that contradicts what is known."""
 
     offset: int
     expected: tuple[str, ...]
@@ -29,7 +29,7 @@ class Slip:
 @no_type_check
 @dataclass(frozen=True)
 class Match:
-    """One way to read a line at a place. Chapter: book/text/corpora.md."""
+    """One way to read a line at a place."""
 
     case: int
     log_prob: float  # of the form
@@ -58,7 +58,7 @@ class Match:
 
 @no_type_check  # at run time, where each call would take forty times as long
 class Matcher:
-    """Finds all ways to read lines at a place. Chapter: book/text/corpora.md.
+    """Finds all ways to read lines at a place.
 
     Args:
         lines: the lines by name.

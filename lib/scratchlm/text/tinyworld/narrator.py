@@ -1,7 +1,4 @@
-"""One who writes and reads all documents of a world.
-
-Chapter: book/text/corpora.md.
-"""
+"""One who writes and reads all documents of a world."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -31,7 +28,7 @@ from scratchlm.text.tinyworld.telling import Teller, Writer
 
 @dataclass(frozen=True)
 class Document:
-    """A text, and what is known about it. Chapter: book/text/corpora.md.
+    """A text, and what is known about it.
 
     Args:
         text: all of it, in ASCII.
@@ -60,7 +57,7 @@ class Document:
 
 
 class Narrator:
-    """Writes and reads documents. Chapter: book/text/corpora.md.
+    """Writes and reads documents.
 
     Args:
         world: what is true.

@@ -1,7 +1,5 @@
 """Phrases of which any one may stand somewhere.
 
-Chapter: book/text/corpora.md.
-
 A form names such a list as ``<day>``. All phrases of a list fit wherever one
 of them does, so lists differ by grammar (``trait`` has its article) and by
 whom they speak of.
@@ -54,12 +52,12 @@ HIDDEN = (
 
 
 def with_article(noun: str) -> str:
-    """A noun behind its article. Chapter: book/text/corpora.md."""
+    """A noun behind its article."""
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def capital(phrase: str) -> str:
-    """A phrase that begins a sentence. Chapter: book/text/corpora.md."""
+    """A phrase that begins a sentence."""
     return phrase[0].upper() + phrase[1:]
 
 

@@ -1,4 +1,4 @@
-"""Reading: text becomes choices again. Chapter: book/text/corpora.md.
+"""Reading: text becomes choices again.
 
 The reader runs the function that would have written the document. Wherever
 that tells a line, the reader tries all of the line's forms on the text at
@@ -17,17 +17,14 @@ from scratchlm.text.tinyworld.telling import Case, Filler, Teller
 
 
 def answer_in(text: str) -> str | None:
-    """What a text answers, without the full stop; None if it does not.
-
-    Chapter: book/text/corpora.md.
-    """
+    """What a text answers, without the full stop; None if it does not."""
     _, found, answer = text.rpartition("Answer:")
     return answer.strip().removesuffix(".") if found else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What is wrong with a text, and where. Chapter: book/text/corpora.md.
+    """What is wrong with a text, and where.
 
     Args:
         kind: ``ok``; ``incomplete``: the text stops, and all before is
@@ -65,7 +62,7 @@ class Verdict:
 
 
 class Stopped(Exception):
-    """The text cannot be read on. Chapter: book/text/corpora.md.
+    """The text cannot be read on.
 
     Args:
         verdict: why.
@@ -86,7 +83,7 @@ WORD = re.compile(r"\W*[\w'-]+|\W*")  # with what stands before it
 
 
 class Reader(Teller):
-    """Reads a document, deducing each choice. Chapter: book/text/corpora.md.
+    """Reads a document, deducing each choice.
 
     Args:
         lines: the lines by name.

@@ -1,4 +1,4 @@
-"""Who and what there is in a world. Chapter: book/text/corpora.md.
+"""Who and what there is in a world.
 
 The world's seed decides who lives where, what is sold where and all else
 that a model can only learn by heart.
@@ -23,7 +23,7 @@ FRIENDS = 10  # of each person, and as many helpers and neighbours
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much there is in a world. Chapter: book/text/corpora.md.
+    """How much there is in a world.
 
     Args:
         n_people: people, at least six; one and the next are siblings.
@@ -70,7 +70,7 @@ class Size:
 
 
 class World:
-    """Entities, and what is true of them. Chapter: book/text/corpora.md.
+    """Entities, and what is true of them.
 
     A fact is a link of an entity: ``links["home"]`` holds one town. Links to
     several entities say who or what a story may choose.

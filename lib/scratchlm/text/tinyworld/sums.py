@@ -1,4 +1,4 @@
-"""Sums and differences, worked in steps. Chapter: book/text/corpora.md."""
+"""Sums and differences, worked in steps."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -57,7 +57,7 @@ class _Smaller(dict[str, Options]):
 
 
 class Numbers:
-    """The numbers that sums need. Chapter: book/text/corpora.md.
+    """The numbers that sums need.
 
     Args:
         n_digits: how many digits a term may have.
@@ -92,8 +92,6 @@ class Numbers:
 def tell_sum(teller: Teller, numbers: Numbers) -> None:
     """Work a sum or a difference, column by column from the right.
 
-    Chapter: book/text/corpora.md.
-
     Args:
         teller: writes or reads it.
         numbers: all numbers that occur.
@@ -105,10 +103,7 @@ def tell_sum(teller: Teller, numbers: Numbers) -> None:
 
 
 def ask_sum(teller: Teller, numbers: Numbers) -> None:
-    """Ask for a sum or a difference, and answer. Args: as ``tell_sum``.
-
-    Chapter: book/text/corpora.md.
-    """
+    """Ask for a sum or a difference, and answer. Args: as ``tell_sum``."""
     teller.kind = "sum_question"
     teller.tell("question")
     _pose(teller, numbers, "ask")

@@ -1,4 +1,4 @@
-"""Telling: choices become text. Chapter: book/text/corpora.md.
+"""Telling: choices become text.
 
 Stories, facts and sums are written once, as functions that call ``tell``.
 Here ``tell`` draws and writes; in ``tinyworld_reading`` it reads the same
@@ -18,8 +18,6 @@ Case = tuple[str, Mapping[str, Filler]]
 
 class Teller:
     """What a document needs of whoever writes it or reads it.
-
-    Chapter: book/text/corpora.md.
 
     Args:
         lines: the lines by name.
@@ -66,10 +64,7 @@ class Teller:
 
 
 class Path(Dice):
-    """A sequence of choices, and the next one after it.
-
-    Chapter: book/text/corpora.md.
-    """
+    """A sequence of choices, and the next one after it."""
 
     def __init__(self) -> None:
         self.chosen: list[tuple[int, int]] = []  # what, and of how many
@@ -100,7 +95,7 @@ class Path(Dice):
 
 @no_type_check  # at run time, where a sentence is a dozen calls
 class Writer(Teller):
-    """Writes a document, drawing each choice. Chapter: book/text/corpora.md.
+    """Writes a document, drawing each choice.
 
     Args:
         lines: the lines by name.

@@ -1,4 +1,4 @@
-"""The words of the world. Chapter: book/text/corpora.md.
+"""The words of the world.
 
 Every list is longer than a world needs: its seed chooses among them. No word
 is in two lists of one kind, or two documents could read alike.

@@ -1,4 +1,4 @@
-"""A small world whose entropy is known. Chapter: book/text/corpora.md.
+"""A small world whose entropy is known.
 
 It tells short stories, states facts, works sums, and asks and answers
 questions about all three. Each document is drawn from a distribution that can
@@ -29,8 +29,6 @@ __all__ = ["Document", "EntropyRate", "TinyWorld", "Verdict", "WorldConfig"]
 
 class TinyWorld:
     """A world, and the distribution of its documents.
-
-    Chapter: book/text/corpora.md.
 
     Args:
         seed: decides what is true: who lives where, what is sold where.

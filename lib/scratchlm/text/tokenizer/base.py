@@ -1,4 +1,4 @@
-"""What every tokenizer has in common. Chapter: book/text/tokenizer.md.
+"""What every tokenizer has in common.
 
 Families of tokenizers differ in how they spell one piece of text, and in the
 model that they save. Special tokens, streams, batches, arrays and files are
@@ -33,8 +33,6 @@ Spelling = TypeVar("Spelling", str, bytes)
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SubwordTokenizer(ABC):
     """Text to ids and back, one piece at a time.
-
-    Chapter: book/text/tokenizer.md.
 
     Args:
         pattern: ``gpt2``, ``cl100k``, ``o200k`` or the regular expression

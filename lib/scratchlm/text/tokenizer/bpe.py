@@ -1,4 +1,4 @@
-"""The tokenizer: text to token ids and back. Chapter: book/text/tokenizer.md.
+"""The tokenizer: text to token ids and back.
 
 Ids 0 to 255 of a tokenizer trained here are the bytes, in their order; then
 come the merged tokens in the order of their merges, then the special tokens.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BPETokenizer(SubwordTokenizer):
-    """Byte-level byte-pair encoding. Chapter: book/text/tokenizer.md.
+    """Byte-level byte-pair encoding.
 
     Args:
         pattern: ``gpt2``, ``cl100k``, ``o200k`` or the regular expression

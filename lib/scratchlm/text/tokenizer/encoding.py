@@ -1,7 +1,5 @@
 """Text to tokens, and remembering what they were.
 
-Chapter: book/text/tokenizer.md.
-
 Words follow Zipf's law: most of what comes next has come before. A dictionary
 answers for it in one step of C, and Python runs only for what is new.
 """
@@ -29,8 +27,6 @@ LONG_TEXT = 1 << 12
 class Remembered(dict[str, str]):
     """A function of text that keeps its results, up to a limit.
 
-    Chapter: book/text/tokenizer.md.
-
     A full cache is emptied: what is frequent is back within moments, and no
     bookkeeping slows the lookups.
 
@@ -54,7 +50,7 @@ class Remembered(dict[str, str]):
 
 
 class TextSpeller:
-    """Text to tokens through two caches. Chapter: book/text/tokenizer.md.
+    """Text to tokens through two caches.
 
     Most chunks were met before. Of the rest, most pieces were.
 
@@ -85,7 +81,7 @@ class TextSpeller:
 
 
 class TextMerger(TextSpeller):
-    """Text to tokens by merges. Chapter: book/text/tokenizer.md.
+    """Text to tokens by merges.
 
     Args:
         pattern: cuts the text.

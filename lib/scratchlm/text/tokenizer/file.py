@@ -1,7 +1,5 @@
 """Tokenizers as Hugging Face's libraries keep them.
 
-Chapter: book/text/tokenizer.md.
-
 ``tokenizer.json`` can say more than byte-level BPE does. What this package
 does not do, it refuses to load, since to ignore it would give other ids.
 """
@@ -37,8 +35,6 @@ FROM_ONIGURUMA = {theirs: ours for ours, theirs in ONIGURUMA.items()}
 def write_folder(folder: Path, document: Parts) -> None:
     """Write a document, and the file that names the class to load it.
 
-    Chapter: book/text/tokenizer.md.
-
     Each of the two is written whole or not at all.
 
     Args:
@@ -64,8 +60,6 @@ def read_folder(
     folder: Path, kind: str, build: Callable[[Parts], Result]
 ) -> Result:
     """Read ``tokenizer.json`` and make something of it.
-
-    Chapter: book/text/tokenizer.md.
 
     Args:
         folder: where the file lies.
@@ -105,8 +99,6 @@ def document_of(
 ) -> Parts:
     """A tokenizer that leaves text as it is, as the file holds it.
 
-    Chapter: book/text/tokenizer.md.
-
     Args:
         special_tokens: the id of each.
         pre_tokenizer: cuts text into pieces.
@@ -138,10 +130,7 @@ def document_of(
 
 
 def bpe_document(state: "BPETokenizer") -> Parts:
-    """A byte-level BPE tokenizer as the file holds it.
-
-    Chapter: book/text/tokenizer.md.
-    """
+    """A byte-level BPE tokenizer as the file holds it."""
     byte_level = {
         "type": "ByteLevel",
         "add_prefix_space": False,
@@ -169,8 +158,6 @@ def bpe_document(state: "BPETokenizer") -> Parts:
 
 def bpe_fields(document: Parts) -> Parts:
     """The fields of a byte-level BPE tokenizer, from its document.
-
-    Chapter: book/text/tokenizer.md.
 
     Raises:
         ValueError: it does what this package does not.
@@ -207,8 +194,6 @@ def bpe_fields(document: Parts) -> Parts:
 def special_of(document: Parts) -> dict[str, int]:
     """The special tokens of a document that does not normalise text.
 
-    Chapter: book/text/tokenizer.md.
-
     Raises:
         ValueError: it has a normaliser, or a special token that takes more
             than its own spelling.
@@ -227,8 +212,6 @@ def special_of(document: Parts) -> dict[str, int]:
 def split_rule(expression: str) -> Parts:
     """The pre-tokenizer that cuts text at a pattern's pieces.
 
-    Chapter: book/text/tokenizer.md.
-
     Args:
         expression: the regular expression, as this package writes it.
     """
@@ -242,8 +225,6 @@ def split_rule(expression: str) -> Parts:
 
 def pattern_of(split: Parts) -> str:
     """The pattern of a pre-tokenizer that cuts text at pieces.
-
-    Chapter: book/text/tokenizer.md.
 
     Raises:
         ValueError: it does something else.

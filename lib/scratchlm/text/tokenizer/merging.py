@@ -1,4 +1,4 @@
-"""Merging the bytes of one piece. Chapter: book/text/tokenizer.md.
+"""Merging the bytes of one piece.
 
 A sequence of tokens is held as a Python string with one character per token:
 ``chr(id)``. A string is an array of small integers, and two characters of it
@@ -19,8 +19,6 @@ LONG = 64
 
 def merge_piece(symbols: str, ranks: Mapping[str, int], products: str) -> str:
     """Merge pairs in the order of their ranks until no pair is left.
-
-    Chapter: book/text/tokenizer.md.
 
     Args:
         symbols: the piece, one character per token.
@@ -53,8 +51,6 @@ def merge_long_piece(
 ) -> str:
     """Do what :func:`merge_piece` does, in n log n steps instead of n².
 
-    Chapter: book/text/tokenizer.md.
-
     A linked list holds the symbols, a heap the pairs that may merge, lowest
     rank first and, within a rank, leftmost first.
     """
@@ -83,8 +79,6 @@ def merge_long_piece(
 
 class MergeRules:
     """The merges of a vocabulary, ready to apply to a piece.
-
-    Chapter: book/text/tokenizer.md.
 
     Args:
         vocab: the id of each token; all 256 single bytes are among them.

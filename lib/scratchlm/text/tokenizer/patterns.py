@@ -1,4 +1,4 @@
-"""Cutting text into pieces before any merge. Chapter: book/text/tokenizer.md.
+"""Cutting text into pieces before any merge.
 
 Byte-pair encoding never merges across a piece, so a piece is the most that
 one token can hold. A regular expression cuts the pieces. This module holds the
@@ -74,7 +74,7 @@ _LINED_CHUNKS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Pattern:
-    """A rule that cuts text into pieces. Chapter: book/text/tokenizer.md.
+    """A rule that cuts text into pieces.
 
     Args:
         name: ``gpt2``, ``cl100k``, ``o200k``, or the regular expression.
@@ -130,8 +130,6 @@ class Pattern:
 
 def in_ascii(expression: str) -> str:
     """A pattern for ASCII text alone, which the faster ``re`` can match.
-
-    Chapter: book/text/tokenizer.md.
 
     Args:
         expression: one of the named patterns.
@@ -194,8 +192,6 @@ _BY_EXPRESSION = {p.expression: p for p in PATTERNS.values()} | {
 
 def find_pattern(name: str) -> Pattern:
     """The pattern of a name, or of a regular expression.
-
-    Chapter: book/text/tokenizer.md.
 
     Args:
         name: ``gpt2``, ``cl100k``, ``o200k`` or a regular expression.

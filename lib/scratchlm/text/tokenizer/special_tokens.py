@@ -1,4 +1,4 @@
-"""Special tokens and where they stand. Chapter: book/text/tokenizer.md.
+"""Special tokens and where they stand.
 
 A special token is a token with a meaning for the model and a spelling for
 us. Text from outside must not forge it: its spelling is refused unless the
@@ -20,7 +20,7 @@ Finder = re.Pattern[str]
 
 
 class SpecialTokens:
-    """The special tokens of a tokenizer. Chapter: book/text/tokenizer.md.
+    """The special tokens of a tokenizer.
 
     Args:
         ids: the id of each special token.

@@ -1,7 +1,5 @@
 """Cutting a stream where the cut changes nothing.
 
-Chapter: book/text/tokenizer.md.
-
 Chunks of a stream end anywhere: inside a word, a special token, or a run of
 space whose end decides its pieces. The stream is held back to the last place
 where whatever follows leaves the pieces before it as they are.
@@ -31,8 +29,6 @@ LOOKAHEAD = 3
 
 def settle(pattern: Pattern, text: str) -> tuple[list[str], int]:
     """The part of a text that is settled whatever text follows.
-
-    Chapter: book/text/tokenizer.md.
 
     Args:
         pattern: the pattern; of one that has no name nothing is known, and
@@ -66,8 +62,6 @@ def segments(
     allowed: frozenset[str],
 ) -> Iterator[tuple[str, str]]:
     """Cut a stream into texts that can be encoded one by one.
-
-    Chapter: book/text/tokenizer.md.
 
     Yields:
         A text, and the special token that follows it, or "".

@@ -1,4 +1,4 @@
-"""Learning merges from text. Chapter: book/text/tokenizer.md.
+"""Learning merges from text.
 
 The corpus shrinks to its distinct pieces and how often each occurs. Then each
 merge touches only the pieces that hold the merged pair: an index says which
@@ -38,10 +38,7 @@ def train(  # noqa: PLR0913
     workers: int | None,
     progress: bool,
 ) -> "BPETokenizer":
-    """Learn a vocabulary; :meth:`BPETokenizer.train` says how.
-
-    Chapter: book/text/tokenizer.md.
-    """
+    """Learn a vocabulary; :meth:`BPETokenizer.train` says how."""
     n_merges = _room_for_merges(texts, vocab_size, special_tokens)
     counts = count_pieces(texts, pattern, workers=workers)
     if not counts:
@@ -86,8 +83,6 @@ def count_pieces(
 ) -> Counter[str]:
     """Count the pieces of a corpus, on several processes where it pays.
 
-    Chapter: book/text/tokenizer.md.
-
     Args:
         texts: the documents; no piece crosses from one into the next.
         pattern: a name or a regular expression, as ``find_pattern`` takes.
@@ -113,8 +108,6 @@ def learn_merges(
     piece_counts: Mapping[str, int], n_merges: int, *, progress: bool = False
 ) -> list[Pair]:
     """Learn merges, the most frequent pair first.
-
-    Chapter: book/text/tokenizer.md.
 
     Args:
         piece_counts: how often each piece occurs in the corpus.
@@ -155,8 +148,6 @@ def _collector_paused() -> Iterator[None]:
 
 class MergeTrainer:
     """The state of training between two merges.
-
-    Chapter: book/text/tokenizer.md.
 
     A word is a piece with one character per token, a pair two characters.
 

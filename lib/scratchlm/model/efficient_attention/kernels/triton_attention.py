@@ -1,7 +1,5 @@
 """Attention in tiles, as Triton kernels.
 
-Chapter: book/model/efficient-attention.md.
-
 The mathematics is that of ``tiled_attention``. What a loop does there one
 tile after another, programs do here side by side.
 """
@@ -44,8 +42,6 @@ TILES: dict[tuple[int, int], tuple[Tile, Tile, Tile]] = {
 
 class TritonAttention(nn.Module):
     """``Tiled`` as kernels for GPUs.
-
-    Chapter: book/model/efficient-attention.md.
 
     Args:
         n_heads: number of query heads N; not used by this core.
@@ -92,8 +88,6 @@ def triton_attention(
     scale: float | None = None,
 ) -> Float[Tensor, "B N T Hv"]:
     """Apply :class:`TritonAttention` as a function.
-
-    Chapter: book/model/efficient-attention.md.
 
     Args:
         q: queries; they stand at the last T of the S positions.

@@ -1,7 +1,5 @@
 """The programs that a GPU runs for attention in tiles.
 
-Chapter: book/model/efficient-attention.md.
-
 A kernel is launched as many programs, each of which knows its number and
 does the work of one tile of queries, or of keys, for one head. Tensors are
 contiguous. Heads are counted in 64 bits, as heads times tokens times width
@@ -28,8 +26,6 @@ EXACT = tl.constexpr("tf32x3")
 def own_tile(n_rows, TILE: tl.constexpr):
     """Return which head this program works on, and from which row on.
 
-    Chapter: book/model/efficient-attention.md.
-
     The tiles of a head have numbers in a row, so that programs which run at
     one time read the same keys. A grid of two axes would count either tiles
     or heads on its second, and there CUDA ends at 65,535.
@@ -42,10 +38,7 @@ def own_tile(n_rows, TILE: tl.constexpr):
 @triton.jit
 @no_type_check
 def load_rows(pointer, rows, n_rows, WIDTH: tl.constexpr, PAD: tl.constexpr):
-    """Return some rows of a matrix, with zeros beyond its edges.
-
-    Chapter: book/model/efficient-attention.md.
-    """
+    """Return some rows of a matrix, with zeros beyond its edges."""
     at = tl.arange(0, PAD)
     inside = (rows[:, None] < n_rows) & (at < WIDTH)
     return tl.load(
@@ -58,10 +51,7 @@ def load_rows(pointer, rows, n_rows, WIDTH: tl.constexpr, PAD: tl.constexpr):
 def store_rows(
     pointer, x, rows, n_rows, WIDTH: tl.constexpr, PAD: tl.constexpr
 ):
-    """Write some rows of a matrix, and nothing beyond its edges.
-
-    Chapter: book/model/efficient-attention.md.
-    """
+    """Write some rows of a matrix, and nothing beyond its edges."""
     at = tl.arange(0, PAD)
     inside = (rows[:, None] < n_rows) & (at < WIDTH)
     place = pointer + rows[:, None] * WIDTH + at
@@ -71,10 +61,7 @@ def store_rows(
 @triton.jit
 @no_type_check
 def visible_scores(q, k, rows, keys, factor, n_tokens, n_keys, behind, ahead):
-    """Return the scores of a tile, -inf where a key is out of sight.
-
-    Chapter: book/model/efficient-attention.md.
-    """
+    """Return the scores of a tile, -inf where a key is out of sight."""
     scores = tl.dot(q, tl.trans(k), input_precision=EXACT) * factor
     back = (rows + n_keys - n_tokens)[:, None] - keys[None, :]
     visible = (back <= behind) & (-back <= ahead) & (keys < n_keys)[None, :]
@@ -91,8 +78,6 @@ def mix(
     TILE_T: tl.constexpr, TILE_S: tl.constexpr,
 ):  # fmt: skip
     """Mix the values for one tile of queries of one head.
-
-    Chapter: book/model/efficient-attention.md.
 
     Source: Dao 2023, "FlashAttention-2", algorithm 1.
     """
@@ -136,10 +121,7 @@ def differentiate_tile(
     q, k, v, grad, lse_ptr, along_ptr, rows, keys,
     factor, n_tokens, n_keys, behind, ahead,
 ):  # fmt: skip
-    """Return the weights of a tile, and the gradients of its scores.
-
-    Chapter: book/model/efficient-attention.md.
-    """
+    """Return the weights of a tile, and the gradients of its scores."""
     inside = rows < n_tokens
     lse = tl.load(lse_ptr + rows, mask=inside, other=float("inf"))
     along = tl.load(along_ptr + rows, mask=inside, other=0.0)
@@ -160,10 +142,7 @@ def differentiate_queries(
     PAD_H: tl.constexpr, PAD_HV: tl.constexpr,
     TILE_T: tl.constexpr, TILE_S: tl.constexpr,
 ):  # fmt: skip
-    """Sum the gradient of one tile of queries over the keys that it saw.
-
-    Chapter: book/model/efficient-attention.md.
-    """
+    """Sum the gradient of one tile of queries over the keys that it saw."""
     head, first = own_tile(n_tokens, TILE_T)
     k_ptr += head // GROUP * n_keys * H
     v_ptr += head // GROUP * n_keys * HV
@@ -200,8 +179,6 @@ def differentiate_keys(
     TILE_T: tl.constexpr, TILE_S: tl.constexpr,
 ):  # fmt: skip
     """Sum the gradients of one tile of keys and values over all readers.
-
-    Chapter: book/model/efficient-attention.md.
 
     One program sums over all query heads of its key head, so that no two
     programs write to one place.

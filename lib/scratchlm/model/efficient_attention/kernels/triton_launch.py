@@ -1,7 +1,5 @@
 """What every Triton kernel here needs before it can run.
 
-Chapter: book/model/efficient-attention.md.
-
 Triton is imported by the modules whose names begin with ``triton`` and by
 no other. Whether its interpreter runs the kernels is decided by Triton when
 it is imported: set ``TRITON_INTERPRET=1`` before Python starts.
@@ -27,8 +25,6 @@ TYPES = (torch.float32, torch.bfloat16, torch.float16)
 def require_runnable(kernel: Any, *tensors: Tensor) -> None:
     """Refuse tensors that no kernel can work on.
 
-    Chapter: book/model/efficient-attention.md.
-
     Args:
         kernel: compiled, unless Triton's interpreter runs it.
         tensors: all that it is given.
@@ -53,17 +49,12 @@ def require_runnable(kernel: Any, *tensors: Tensor) -> None:
 
 
 def is_compiled(kernel: Any) -> bool:
-    """Return whether a GPU will run it, and not Triton's interpreter.
-
-    Chapter: book/model/efficient-attention.md.
-    """
+    """Return whether a GPU will run it, and not Triton's interpreter."""
     return isinstance(kernel, triton.JITFunction)
 
 
 def padded(width: int, *, least: int = 1) -> int:
     """Return the power of two that holds ``width``.
-
-    Chapter: book/model/efficient-attention.md.
 
     A kernel's ranges have such lengths; what lies beyond is masked.
 

@@ -1,7 +1,4 @@
-"""RMSNorm as one Triton kernel in each direction.
-
-Chapter: book/model/efficient-attention.md.
-"""
+"""RMSNorm as one Triton kernel in each direction."""
 
 from typing import Any, no_type_check
 
@@ -21,8 +18,6 @@ ROWS = 32
 
 class TritonRMSNorm(RMSNorm):
     """``RMSNorm`` in one pass over memory.
-
-    Chapter: book/model/efficient-attention.md.
 
     Args:
         shape: the width D, or the last axes over which one mean is taken.
@@ -45,8 +40,6 @@ def triton_rms_norm(
     x: Float[Tensor, "*B"], weight: Float[Tensor, "*D"], eps: float
 ) -> Float[Tensor, "*B"]:
     """Apply :class:`TritonRMSNorm` as a function.
-
-    Chapter: book/model/efficient-attention.md.
 
     Args:
         x: any leading axes, then those of ``weight``.

@@ -1,7 +1,5 @@
 """WordPiece and Unigram as Hugging Face's libraries keep them.
 
-Chapter: book/text/unigram.md.
-
 ``tokenizer.json`` can say more than these families do. What this package does
 not do, it refuses to load, since to ignore it would give other ids.
 """
@@ -25,10 +23,7 @@ UNKNOWN = "<unk>"
 
 
 def wordpiece_document(state: "WordPieceTokenizer") -> Parts:
-    """A WordPiece tokenizer as the file holds it.
-
-    Chapter: book/text/unigram.md.
-    """
+    """A WordPiece tokenizer as the file holds it."""
     model = {
         "type": "WordPiece",
         "unk_token": state.unknown,
@@ -49,8 +44,6 @@ def wordpiece_document(state: "WordPieceTokenizer") -> Parts:
 
 def unigram_document(state: "UnigramTokenizer") -> Parts:
     """A unigram tokenizer as the file holds it.
-
-    Chapter: book/text/unigram.md.
 
     Raises:
         ValueError: an id has no token.
@@ -101,8 +94,6 @@ def _frame(document: Parts, kind: str) -> Parts:
 def wordpiece_fields(document: Parts) -> Parts:
     """The fields of a WordPiece tokenizer, from its document.
 
-    Chapter: book/text/unigram.md.
-
     Raises:
         ValueError: it does what this package does not.
     """
@@ -122,8 +113,6 @@ def wordpiece_fields(document: Parts) -> Parts:
 
 def unigram_fields(document: Parts) -> Parts:
     """The fields of a unigram tokenizer, from its document.
-
-    Chapter: book/text/unigram.md.
 
     Raises:
         ValueError: it does what this package does not.

@@ -1,4 +1,4 @@
-"""All segmentations of one text. Chapter: book/text/unigram.md.
+"""All segmentations of one text.
 
 The places between characters are nodes, and each token that fits between two
 places is an edge. A path from the first place to the last is a segmentation,
@@ -18,7 +18,7 @@ UNKNOWN_PENALTY = 10.0
 
 
 class Scores:
-    """The tokens of a unigram model. Chapter: book/text/unigram.md.
+    """The tokens of a unigram model.
 
     Args:
         of: the score of each token, a log-probability in nats.
@@ -63,8 +63,6 @@ class Scores:
 def viterbi(text: str, scores: Scores) -> list[str]:
     """The segmentation of the highest score.
 
-    Chapter: book/text/unigram.md.
-
     Of equal scores, the path whose last edge is the longest wins, and so on
     backwards, as in sentencepiece and tokenizers.
 
@@ -100,8 +98,6 @@ def forward(
 ) -> list[float]:
     """For each place, the log of the summed probability of ways to reach it.
 
-    Chapter: book/text/unigram.md.
-
     Args:
         text: what to segment.
         scores: the model.
@@ -127,8 +123,6 @@ def sample(
     text: str, scores: Scores, power: float | int, rng: np.random.Generator
 ) -> list[str]:
     """A segmentation drawn with its probability to a power.
-
-    Chapter: book/text/unigram.md.
 
     Args:
         text: what to segment.

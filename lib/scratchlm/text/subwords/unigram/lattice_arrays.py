@@ -1,4 +1,4 @@
-"""The lattices of many pieces at once. Chapter: book/text/unigram.md.
+"""The lattices of many pieces at once.
 
 The edges of all lattices lie in one array, ordered by how far into its piece
 an edge ends. One step of numpy then treats every place that is so far into
@@ -21,8 +21,6 @@ Values = Float[np.ndarray, "_"]
 class Level:
     """The edges that end equally far into their pieces.
 
-    Chapter: book/text/unigram.md.
-
     Args:
         edges: which ones; those into one node stand side by side.
         heads: where the edges into the next node begin.
@@ -35,7 +33,7 @@ class Level:
 
 
 class LatticeArrays:
-    """Lattices as arrays of edges. Chapter: book/text/unigram.md.
+    """Lattices as arrays of edges.
 
     Args:
         start: the node where each edge begins.
@@ -109,8 +107,6 @@ class LatticeArrays:
     ) -> tuple[Float[np.ndarray, "V"], float]:
         """How often the model expects each token in the corpus.
 
-        Chapter: book/text/unigram.md.
-
         Args:
             scores: the log-probability of each token, in nats.
 
@@ -144,8 +140,6 @@ class LatticeArrays:
         self, scores: Float[np.ndarray, "V"]
     ) -> Iterator[tuple[Numbers, Numbers]]:
         """The tokens of the best segmentations, from the last one on.
-
-        Chapter: book/text/unigram.md.
 
         Args:
             scores: the log-probability of each token, in nats.
@@ -186,7 +180,7 @@ class LatticeArrays:
 def corpus_lattices(
     found: Substrings, weight: Int[np.ndarray, "pieces"]
 ) -> LatticeArrays:
-    """The lattices of a corpus. Chapter: book/text/unigram.md.
+    """The lattices of a corpus.
 
     Args:
         found: the substrings that are tokens, and where they stand.
@@ -209,8 +203,6 @@ def corpus_lattices(
 
 def token_lattices(found: Substrings) -> LatticeArrays:
     """The lattice of each token's own characters, without the token itself.
-
-    Chapter: book/text/unigram.md.
 
     Its best path is how the model would spell the token if it had to do
     without. A single character keeps its one edge.

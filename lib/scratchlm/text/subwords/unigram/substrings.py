@@ -1,4 +1,4 @@
-"""Every substring that a corpus repeats. Chapter: book/text/unigram.md.
+"""Every substring that a corpus repeats.
 
 A substring of n + 1 characters is one of n characters and one more. So each
 length gets its numbers from the length before, by a sort of whole arrays, and
@@ -17,8 +17,6 @@ from scratchlm.text.tokenizer.arrays.table import Flags, Numbers
 @dataclass(frozen=True, kw_only=True)
 class Substrings:
     """The chosen substrings of a corpus, and where each stands.
-
-    Chapter: book/text/unigram.md.
 
     Args:
         texts: the substrings; all single characters of the corpus first.
@@ -40,8 +38,6 @@ def frequent_substrings(
     piece_counts: Mapping[str, int], longest: int, limit: int
 ) -> Substrings:
     """Choose the substrings that cover most of the corpus.
-
-    Chapter: book/text/unigram.md.
 
     A substring that is followed by the same character wherever it stands is
     left out for the longer one.

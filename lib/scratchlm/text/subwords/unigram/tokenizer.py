@@ -1,4 +1,4 @@
-"""The most probable segmentation: Unigram. Chapter: book/text/unigram.md.
+"""The most probable segmentation: Unigram.
 
 Each token has a probability, a segmentation the product of those of its
 tokens, and a piece is spelled by its most probable segmentation, or by one
@@ -28,7 +28,7 @@ from scratchlm.text.subwords.unigram.lattice import Scores, forward, sample, vit
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class UnigramTokenizer(SubwordTokenizer):
-    """Segmentation by a unigram model. Chapter: book/text/unigram.md.
+    """Segmentation by a unigram model.
 
     Args:
         pattern: ``gpt2``, ``cl100k``, ``o200k`` or the regular expression

@@ -1,4 +1,4 @@
-"""Learning a unigram model. Chapter: book/text/unigram.md.
+"""Learning a unigram model.
 
 Begin with far too many tokens. Fit their probabilities by expectation
 maximisation, remove the tokens that the likelihood misses least, and repeat.
@@ -42,8 +42,6 @@ SEEDS = 20
 def digamma(x: Values) -> Values:
     """The derivative of the logarithm of the gamma function.
 
-    Chapter: book/text/unigram.md.
-
     Args:
         x: positive numbers.
 
@@ -68,8 +66,6 @@ def digamma(x: Values) -> Values:
 
 class UnigramTrainer:
     """The state of training between two prunings.
-
-    Chapter: book/text/unigram.md.
 
     Single characters are never pruned: without them a piece could have no
     segmentation at all.
@@ -191,10 +187,7 @@ def train(  # noqa: PLR0913
     workers: int | None,
     progress: bool,
 ) -> "UnigramTokenizer":
-    """Learn a vocabulary; :meth:`UnigramTokenizer.train` says how.
-
-    Chapter: book/text/unigram.md.
-    """
+    """Learn a vocabulary; :meth:`UnigramTokenizer.train` says how."""
     SpecialTokens.following(special_tokens, 0)  # raises on bad ones
     counts = counted(texts, pattern, workers)
     alphabet = covered(counts, coverage)
@@ -253,8 +246,6 @@ def runs_of(
     counts: Mapping[str, int], alphabet: Collection[str]
 ) -> dict[str, int]:
     """The parts of pieces between characters that get no token.
-
-    Chapter: book/text/unigram.md.
 
     No token holds such a character, so a segmentation of the whole is one of
     each part, and training on the parts is the same.

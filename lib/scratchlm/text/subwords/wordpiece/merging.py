@@ -1,4 +1,4 @@
-"""Merging the pair of the largest gain. Chapter: book/text/unigram.md.
+"""Merging the pair of the largest gain.
 
 As in byte-pair encoding a pair of neighbours merges again and again. Which
 one, a criterion decides from their counts. A merge changes few of them, and
@@ -18,17 +18,12 @@ Pair: TypeAlias = tuple[str, str]
 
 
 def joined(left: str, right: str) -> str:
-    """The token that a pair becomes: the right one loses its mark.
-
-    Chapter: book/text/unigram.md.
-    """
+    """The token that a pair becomes: the right one loses its mark."""
     return left + right[2:]
 
 
 class PairTrainer:
     """The state of training between two merges.
-
-    Chapter: book/text/unigram.md.
 
     A word is a piece with one character per token, a pair two characters.
     A stored gain may be out of date, but only too high: a merge that can

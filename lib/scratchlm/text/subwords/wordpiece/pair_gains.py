@@ -1,4 +1,4 @@
-"""What a merge of two tokens gains. Chapter: book/text/unigram.md.
+"""What a merge of two tokens gains.
 
 Three criteria, each a function from the counts of pairs to numbers of which
 the largest wins. None of them rises for a pair while its own two tokens keep
@@ -18,7 +18,7 @@ Gains: TypeAlias = Float[np.ndarray, "_"]
 
 @dataclass(frozen=True, kw_only=True)
 class PairCounts:
-    """What a criterion may look at. Chapter: book/text/unigram.md.
+    """What a criterion may look at.
 
     Args:
         both: how often each pair occurs; in *aaa*, the pair (a, a) twice.
@@ -41,8 +41,6 @@ Criterion: TypeAlias = Callable[[PairCounts], Gains]
 def likelihood(counts: PairCounts) -> Gains:
     """The gain in log-likelihood when a pair becomes one token, in nats.
 
-    Chapter: book/text/unigram.md.
-
     Source: Schuster and Nakajima 2012, "Japanese and Korean Voice Search",
     who name the criterion; the formula is derived in the chapter.
     """
@@ -58,19 +56,13 @@ def likelihood(counts: PairCounts) -> Gains:
 
 
 def ratio(counts: PairCounts) -> Gains:
-    """How much more often a pair occurs than by chance, up to a factor.
-
-    Chapter: book/text/unigram.md.
-    """
+    """How much more often a pair occurs than by chance, up to a factor."""
     gains: Gains = counts.both / (counts.left * counts.right)
     return gains
 
 
 def frequency(counts: PairCounts) -> Gains:
-    """How often a pair occurs: byte-pair encoding's criterion.
-
-    Chapter: book/text/unigram.md.
-    """
+    """How often a pair occurs: byte-pair encoding's criterion."""
     return counts.both.astype(np.float64)
 
 

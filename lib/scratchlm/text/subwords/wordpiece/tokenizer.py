@@ -1,4 +1,4 @@
-"""Greedy longest match: WordPiece. Chapter: book/text/unigram.md.
+"""Greedy longest match: WordPiece.
 
 A token that does not begin a piece is written with a mark before it, ``##``.
 The encoder takes the longest token that fits, then the longest that fits
@@ -25,8 +25,6 @@ UNKNOWN = "[UNK]"
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WordPieceTokenizer(SubwordTokenizer):
     """The tokenizer of BERT, without its normaliser.
-
-    Chapter: book/text/unigram.md.
 
     Args:
         pattern: ``gpt2``, ``cl100k``, ``o200k`` or the regular expression
@@ -191,8 +189,6 @@ def match_longest(
     piece: str, first: dict[str, int], later: dict[str, int], longest: int
 ) -> list[int]:
     """Spell a piece by the longest token that fits, again and again.
-
-    Chapter: book/text/unigram.md.
 
     Args:
         piece: what to spell.

@@ -1,4 +1,4 @@
-"""Learning WordPiece's vocabulary. Chapter: book/text/unigram.md."""
+"""Learning WordPiece's vocabulary."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,10 +28,7 @@ def train(  # noqa: PLR0913
     workers: int | None,
     progress: bool,
 ) -> "WordPieceTokenizer":
-    """Learn a vocabulary; :meth:`WordPieceTokenizer.train` says how.
-
-    Chapter: book/text/unigram.md.
-    """
+    """Learn a vocabulary; :meth:`WordPieceTokenizer.train` says how."""
     SpecialTokens.following(special_tokens, 0)  # raises on bad ones
     if criterion not in CRITERIA:
         raise ValueError(
@@ -84,8 +81,6 @@ def learn_merges(
     progress: bool = False,
 ) -> list[Pair]:
     """Learn merges, the largest gain first.
-
-    Chapter: book/text/unigram.md.
 
     Args:
         piece_counts: how often each piece occurs in the corpus.

@@ -1,4 +1,4 @@
-"""Stories of help, fear and hunger. Chapter: book/text/corpora.md."""
+"""Stories of help, fear and hunger."""
 
 from scratchlm.text.tinyworld.grammar import Linked
 from scratchlm.text.tinyworld.stories.scenes import CLOSES, Story
@@ -125,10 +125,7 @@ answer.broke /
 
 
 def tell_hungry(story: Story) -> None:
-    """A beast is hungry, and what it eats is a fact of the world.
-
-    Chapter: book/text/corpora.md.
-    """
+    """A beast is hungry, and what it eats is a fact of the world."""
     story.tell("hungry.poor")
     wrong = Linked("X", "wrong", "food")
     ask = (
@@ -153,10 +150,7 @@ def tell_hungry(story: Story) -> None:
 
 
 def tell_afraid(story: Story) -> None:
-    """Someone is afraid, and is not left alone.
-
-    Chapter: book/text/corpora.md.
-    """
+    """Someone is afraid, and is not left alone."""
     story.tell("afraid.hide")
     story.tell("afraid.come", B=Linked("A", "friends", "person"))
     story.tell("afraid.say")
@@ -172,10 +166,7 @@ def tell_afraid(story: Story) -> None:
 
 
 def tell_borrowed(story: Story) -> None:
-    """Something borrowed breaks, and the truth is told.
-
-    Chapter: book/text/corpora.md.
-    """
+    """Something borrowed breaks, and the truth is told."""
     story.tell("borrow.go", P=story.kinds["place"])
     story.tell("borrow.break")
     story.tell("borrow.feel")

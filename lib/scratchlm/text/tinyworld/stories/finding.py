@@ -1,4 +1,4 @@
-"""Stories of things lost, hidden and stuck. Chapter: book/text/corpora.md."""
+"""Stories of things lost, hidden and stuck."""
 
 from scratchlm.text.tinyworld.grammar import Linked
 from scratchlm.text.tinyworld.stories.scenes import CLOSES, Story
@@ -166,10 +166,7 @@ ask.helped
 
 
 def tell_lost(story: Story) -> None:
-    """Something is lost, and a friend knows more.
-
-    Chapter: book/text/corpora.md.
-    """
+    """Something is lost, and a friend knows more."""
     story.then("lost.play")
     story.tell("lost.gone")
     story.tell("lost.feel")
@@ -202,7 +199,7 @@ def tell_lost(story: Story) -> None:
 
 
 def tell_hidden(story: Story) -> None:
-    """One hides what the other seeks. Chapter: book/text/corpora.md."""
+    """One hides what the other seeks."""
     story.tell("hide.put", K=story.kinds["nook"])
     place = Linked("P", "others", "place")
     story.tell("hide.seek", Q=place)
@@ -217,10 +214,7 @@ def tell_hidden(story: Story) -> None:
 
 
 def tell_stuck(story: Story) -> None:
-    """Something hangs too high for one alone.
-
-    Chapter: book/text/corpora.md.
-    """
+    """Something hangs too high for one alone."""
     story.tell("stuck.where")
     story.tell("stuck.try")
     story.tell("stuck.feel")

@@ -1,4 +1,4 @@
-"""Stories of presents, swaps and quarrels. Chapter: book/text/corpora.md."""
+"""Stories of presents, swaps and quarrels."""
 
 from scratchlm.text.tinyworld.grammar import Linked
 from scratchlm.text.tinyworld.stories.scenes import CLOSES, Story
@@ -171,10 +171,7 @@ ask.journey-eat
 
 
 def tell_gift(story: Story) -> None:
-    """A present is bought where such things are sold.
-
-    Chapter: book/text/corpora.md.
-    """
+    """A present is bought where such things are sold."""
     story.tell("gift.wish", T=story.kinds["thing"])
     shop, town = Linked("T", "shop", "shop"), Linked("Z", "home", "town")
     story.tell("gift.shop", Z=shop, G=town)
@@ -193,10 +190,7 @@ def tell_gift(story: Story) -> None:
 
 
 def tell_swap(story: Story) -> None:
-    """One thing becomes another, by way of a third.
-
-    Chapter: book/text/corpora.md.
-    """
+    """One thing becomes another, by way of a third."""
     story.tell("swap.who", B=Linked("A", "friends", "person"))
     story.tell("swap.ask")
     third = Linked("U", "second half", "thing")
@@ -217,10 +211,7 @@ def tell_swap(story: Story) -> None:
 
 
 def tell_quarrel(story: Story) -> None:
-    """Two want one thing, and a third knows what to do.
-
-    Chapter: book/text/corpora.md.
-    """
+    """Two want one thing, and a third knows what to do."""
     story.tell("quarrel.mine")
     story.tell("quarrel.angry")
     story.tell("quarrel.judge", C=Linked("A", "helpers", "person"))
@@ -237,10 +228,7 @@ def tell_quarrel(story: Story) -> None:
 
 
 def tell_journey(story: Story) -> None:
-    """A brother or a sister lives in another town.
-
-    Chapter: book/text/corpora.md.
-    """
+    """A brother or a sister lives in another town."""
     story.tell("journey.way")
     guide = Linked("A", "helpers", "person")
     lost = story.one_of(("journey.lost", {"C": guide}), "journey.arrive")

@@ -1,4 +1,4 @@
-"""Stories: someone wants something. Chapter: book/text/corpora.md.
+"""Stories: someone wants something.
 
 Each plot is a function over a story's scenes: a want, an obstacle, a way
 out. What happens decides who has what and who is where, and that is what can
@@ -56,8 +56,6 @@ def tell_story(
     weights: Sequence[int],
 ) -> None:
     """Tell a story, and end it or ask a question about it.
-
-    Chapter: book/text/corpora.md.
 
     Args:
         teller: writes or reads it.

@@ -1,4 +1,4 @@
-"""Scenes that every story may use. Chapter: book/text/corpora.md.
+"""Scenes that every story may use.
 
 A story's roles: A its hero, B a friend, C another; T and U things; P and Q
 places; F food, X an animal, Z a shop, H and G towns; N someone and O an animal
@@ -83,8 +83,6 @@ HOME = Entity("place", name="home", at="at home", At="At home")
 
 class Story:
     """A story being told, and what may be asked of it.
-
-    Chapter: book/text/corpora.md.
 
     Args:
         teller: writes or reads it.

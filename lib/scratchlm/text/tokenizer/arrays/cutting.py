@@ -1,4 +1,4 @@
-"""The named patterns without an engine. Chapter: book/text/tokenizer.md.
+"""The named patterns without an engine.
 
 A piece begins where the class of the characters changes, but for a few rules
 that look at one neighbour, at the ends of a run, or at an apostrophe. Each is
@@ -34,8 +34,6 @@ _WIDE = (0x80, 0x800, 0x10000)  # code points from which UTF-8 takes one more
 class Classified:
     """A text in UTF-8, and the class of each byte's character.
 
-    Chapter: book/text/tokenizer.md.
-
     Args:
         letters: (N,) the bytes.
         kind: (N,) the classes; all bytes of a character have its class.
@@ -69,8 +67,6 @@ class Classified:
 def cut(data: bytes, rule: Callable[[bytes], Begins]) -> Places:
     """Cut a text into pieces.
 
-    Chapter: book/text/tokenizer.md.
-
     Args:
         data: the text in UTF-8.
         rule: says where pieces begin.
@@ -82,10 +78,7 @@ def cut(data: bytes, rule: Callable[[bytes], Begins]) -> Places:
 
 
 def begins_gpt2(data: bytes) -> Begins:
-    """Where the pieces of GPT-2's pattern begin.
-
-    Chapter: book/text/tokenizer.md.
-    """
+    """Where the pieces of GPT-2's pattern begin."""
     text = classify(data, _GPT2)
     space = text.kind == SPACE
     begins = text.changes()
@@ -98,8 +91,6 @@ def begins_gpt2(data: bytes) -> Begins:
 
 def classify(data: bytes, definitions: Definitions) -> Classified:
     """Find the class of each character.
-
-    Chapter: book/text/tokenizer.md.
 
     Args:
         data: text in UTF-8.
@@ -141,7 +132,7 @@ def _class_table(
 
 
 def edges(values: UInt8[np.ndarray, "n"] | Bool[np.ndarray, "n"]) -> Begins:
-    """Where values change, and both ends. Chapter: book/text/tokenizer.md."""
+    """Where values change, and both ends."""
     found = np.ones(len(values) + 1, bool)
     np.not_equal(values[1:], values[:-1], out=found[1:-1])
     return found
@@ -150,10 +141,7 @@ def edges(values: UInt8[np.ndarray, "n"] | Bool[np.ndarray, "n"]) -> Begins:
 def cut_contractions(
     letters: UInt8[np.ndarray, "n"], begins: Begins, any_case: bool
 ) -> None:
-    """A piece that begins with an apostrophe may be a contraction.
-
-    Chapter: book/text/tokenizer.md.
-    """
+    """A piece that begins with an apostrophe may be a contraction."""
     at = np.flatnonzero(letters == ord("'"))
     at = at[begins[at]]
     ends = contractions(letters, at, any_case)
@@ -166,8 +154,6 @@ def contractions(
     letters: UInt8[np.ndarray, "n"], at: Places, any_case: bool
 ) -> Places:
     """The end of the contraction at each apostrophe.
-
-    Chapter: book/text/tokenizer.md.
 
     Args:
         letters: text in UTF-8.

@@ -1,4 +1,4 @@
-"""Text to tokens, a block at a time. Chapter: book/text/tokenizer.md.
+"""Text to tokens, a block at a time.
 
 A short piece is a number: its bytes fill two machine words. Arrays of numbers
 can be looked up, and what is new can be merged, without a step of Python for
@@ -41,7 +41,7 @@ _LAST = re.compile(f"[^{SPACE}]\\n?\\Z")
 
 
 class BlockEncoder:
-    """Encodes long texts. Chapter: book/text/tokenizer.md.
+    """Encodes long texts.
 
     Args:
         rules: the merges, as they apply to one piece.
@@ -157,10 +157,7 @@ class BlockEncoder:
 
 
 class KnownPieces:
-    """Pieces by number, and the tokens of each.
-
-    Chapter: book/text/tokenizer.md.
-    """
+    """Pieces by number, and the tokens of each."""
 
     def __init__(self) -> None:
         self.short = ExactTable()
@@ -200,8 +197,6 @@ def as_words(
 ) -> tuple[Words, Words]:
     """The bytes of each piece in two words, its length in the last byte.
 
-    Chapter: book/text/tokenizer.md.
-
     Args:
         data: the text in UTF-8, and 16 bytes more.
         starts: where each piece begins.
@@ -218,8 +213,6 @@ def as_words(
 
 def groups(texts: Iterable[str]) -> Iterator[list[str]]:
     """Runs of texts that can stand in one block, up to its size.
-
-    Chapter: book/text/tokenizer.md.
 
     Args:
         texts: in any order; lone surrogates in them become U+FFFD.

@@ -1,7 +1,5 @@
 """The patterns of cl100k and o200k on arrays.
 
-Chapter: book/text/tokenizer.md.
-
 They differ from GPT-2's in four ways: digits go in threes, one sign or space
 joins the letters after it, line ends join the signs or the space before them,
 and o200k cuts between a small and a capital letter.
@@ -53,8 +51,6 @@ _O200K = (
 def begins_cl100k(data: bytes) -> Begins:
     """Where the pieces of cl100k's pattern begin.
 
-    Chapter: book/text/tokenizer.md.
-
     Where comparisons of neighbours do not suffice, the pattern itself cuts.
     """
     text = classify(data, _CL100K)
@@ -69,8 +65,6 @@ def begins_cl100k(data: bytes) -> Begins:
 
 def begins_o200k(data: bytes) -> Begins:
     """Where the pieces of o200k's pattern begin.
-
-    Chapter: book/text/tokenizer.md.
 
     Where comparisons of neighbours do not suffice, the pattern itself cuts.
     """

@@ -1,4 +1,4 @@
-"""Merging the bytes of many pieces at once. Chapter: book/text/tokenizer.md.
+"""Merging the bytes of many pieces at once.
 
 One column of an array is one piece. Each round merges, in every column, the
 pair of the lowest rank, as :func:`scratchlm.text.tokenizer.merging.merge_piece` does
@@ -24,8 +24,6 @@ _NOTHING = np.int32(2**31 - 1)  # the order of a pair that does not merge
 def token_ids(tokens: str) -> Numbers:
     """One id for each character, as numpy sees the string's UTF-32.
 
-    Chapter: book/text/tokenizer.md.
-
     Args:
         tokens: one character ``chr(id)`` per token.
     """
@@ -35,8 +33,6 @@ def token_ids(tokens: str) -> Numbers:
 
 class Columns(NamedTuple):
     """Pieces side by side, each between two edges.
-
-    Chapter: book/text/tokenizer.md.
 
     Args:
         tokens: (R, N) ids, and -1 where there is none.
@@ -51,8 +47,6 @@ class Columns(NamedTuple):
 
 class ArrayMerger:
     """The merges of a vocabulary, applied to arrays of pieces.
-
-    Chapter: book/text/tokenizer.md.
 
     Args:
         rules: the merges, as they apply to one piece.

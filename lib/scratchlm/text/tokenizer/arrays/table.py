@@ -1,7 +1,4 @@
-"""A dictionary that answers for many keys at a time.
-
-Chapter: book/text/tokenizer.md.
-"""
+"""A dictionary that answers for many keys at a time."""
 
 from typing import TypeAlias
 
@@ -21,7 +18,7 @@ VALUE = 2  # the column of a slot that holds the number
 
 
 class ExactTable:
-    """Numbers for keys of two words. Chapter: book/text/tokenizer.md.
+    """Numbers for keys of two words.
 
     A key hashes to a slot; where another key sits there, it takes the next.
     Both words of a key are compared, so an answer is never wrong.
