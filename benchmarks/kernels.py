@@ -95,10 +95,10 @@ def attentions(
 ) -> list[Sides]:
     from scratchlm.model.attention.core_attention import DotProduct  # noqa: PLC0415
     from scratchlm.model.attention.masks import CAUSAL, Window  # noqa: PLC0415
-    from scratchlm.model.efficient_attention.tiled_attention import Tiled  # noqa: PLC0415
     from scratchlm.model.efficient_attention.kernels.triton_attention import (  # noqa: PLC0415
         TritonAttention,
     )
+    from scratchlm.model.efficient_attention.tiled_attention import Tiled  # noqa: PLC0415
 
     n_heads, n_kv_heads, d_head = (4, 2, 32) if small else HEADS
     mask = CAUSAL if window is None else Window(window)

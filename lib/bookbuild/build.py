@@ -13,6 +13,8 @@ from pathlib import Path
 
 import yaml
 
+from bookbuild.leash import leashed
+from bookbuild.notebook.export import export_book
 from bookbuild.paper import tex
 from bookbuild.run.execute import (
     ANSI,
@@ -21,9 +23,7 @@ from bookbuild.run.execute import (
     execute_book,
     keyed_cache,
 )
-from bookbuild.notebook.export import export_book
 from bookbuild.run.kernels import environment
-from bookbuild.leash import leashed
 from bookbuild.run.stages import (
     Stage,
     StageError,

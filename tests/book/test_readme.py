@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from scratchlm.cli.program import main
-from scratchlm.text.tokenizer.bpe import BPETokenizer
 from scratchlm.text.shards.reading import TokenShards
+from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

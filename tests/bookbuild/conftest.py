@@ -13,11 +13,11 @@ import pytest
 from myst_parser.config.main import MdParserConfig
 from sphinx.config import Config
 
-from bookbuild.notebook.citations import Citations
 from bookbuild.contents import Page
-from bookbuild.run.execute import execute_book
+from bookbuild.notebook.citations import Citations
 from bookbuild.notebook.inline import Context
 from bookbuild.notebook.labels import Label
+from bookbuild.run.execute import execute_book
 
 HEADER = """\
 ---

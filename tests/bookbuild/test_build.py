@@ -8,7 +8,6 @@ import time
 import pytest
 
 from bookbuild import build
-
 from bookbuild.run import stages
 from bookbuild.run.execute import Execution
 

@@ -3,8 +3,12 @@
 import pytest
 
 from scratchlm.cli.program import main
-from scratchlm.text.corpora.texts import public_data
-from scratchlm.text.corpora.texts import python_docs, read_texts, write_texts
+from scratchlm.text.corpora.texts import (
+    public_data,
+    python_docs,
+    read_texts,
+    write_texts,
+)
 
 
 def texts_of(tmp_path, *options):

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from scratchlm.cli.program import main
-from scratchlm.text.tokenizer.bpe import BPETokenizer
 from scratchlm.text.corpora.texts import python_docs, write_texts
 from scratchlm.text.shards.reading import TokenShards
+from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 
 def run(tmp_path, *options):

@@ -11,25 +11,27 @@ import jaxtyping
 import pytest
 import torch
 
-from scratchlm.model.positions.alibi import ALiBi
 from scratchlm.model.attention.attention import (
     Attention,
     norm_all_heads,
     norm_each_head,
 )
-from scratchlm.model.block.block import OutputNorm, PostNorm, SandwichNorm
 from scratchlm.model.attention.core_attention import DotProduct, Softcapped
-from scratchlm.model.experts.experts import MixtureOfExperts
-from scratchlm.model.block.feedforward import MLP, SwiGLU
-from scratchlm.model.efficient_attention.latent_attention import LatentAttention
 from scratchlm.model.attention.masks import Window
+from scratchlm.model.block.block import OutputNorm, PostNorm, SandwichNorm
+from scratchlm.model.block.feedforward import MLP, SwiGLU
 from scratchlm.model.block.norm import LayerNorm
+from scratchlm.model.efficient_attention.latent_attention import (
+    LatentAttention,
+)
+from scratchlm.model.efficient_attention.tiled_attention import Tiled
+from scratchlm.model.experts.experts import MixtureOfExperts
+from scratchlm.model.positions.alibi import ALiBi
 from scratchlm.model.positions.rotary import (
     LearnedPositions,
     NoRotation,
     SinusoidalPositions,
 )
-from scratchlm.model.efficient_attention.tiled_attention import Tiled
 from scratchlm.model.transformer.transformer import (
     SoftcappedHead,
     Transformer,

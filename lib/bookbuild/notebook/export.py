@@ -13,7 +13,6 @@ from typing import Any
 import nbformat
 from jupyter_cache import get_cache
 
-from bookbuild.notebook.citations import Citations
 from bookbuild.contents import (
     Page,
     book_pages,
@@ -22,6 +21,7 @@ from bookbuild.contents import (
     read_notebook,
     sphinx_config,
 )
+from bookbuild.notebook.citations import Citations
 from bookbuild.notebook.directives import caption
 from bookbuild.notebook.inline import Context
 from bookbuild.notebook.labels import Label, PageLabels

@@ -11,8 +11,8 @@ from typing import Any
 
 from myst_nb.core.variables import format_plain_text
 
-from bookbuild.notebook.citations import Citations
 from bookbuild.contents import Page
+from bookbuild.notebook.citations import Citations
 from bookbuild.notebook.labels import Label
 
 INLINE = re.compile(

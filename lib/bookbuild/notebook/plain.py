@@ -9,7 +9,12 @@ from myst_parser.config.main import MdParserConfig
 
 from bookbuild.notebook.directives import equation, plain_directive
 from bookbuild.notebook.inline import Context, plain_inline
-from bookbuild.notebook.myst import block_tokens, directive_of, is_div, leftovers
+from bookbuild.notebook.myst import (
+    block_tokens,
+    directive_of,
+    is_div,
+    leftovers,
+)
 
 DROPPED = {"myst_target", "myst_line_comment", "myst_block_break"}
 CONTINUED = "Solution, continued"

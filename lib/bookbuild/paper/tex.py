@@ -48,8 +48,7 @@ LATEXMK_SECONDS = 900
 
 
 class TexError(ValueError):
-    """The book's LaTeX failed, or made pages that a reader would stumble on.
-    """
+    """The book's LaTeX failed, or its pages would make a reader stumble."""
 
 
 def find_tex() -> list[str]:

@@ -34,8 +34,8 @@ from bookbuild.contents import (
     read_notebook,
     sphinx_config,
 )
-from bookbuild.run.kernels import KernelSettings, fresh_home, run_notebook
 from bookbuild.leash import lifeline
+from bookbuild.run.kernels import KernelSettings, fresh_home, run_notebook
 from scratchlm.foundation.parallel import n_workers
 
 AT_ONCE = 4  # chapters side by side; measured: up to 1.3 GB each

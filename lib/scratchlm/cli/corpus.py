@@ -75,8 +75,8 @@ class Corpus:
         say(f"corpus: {write_texts(texts, self.out):,} documents")
 
     def _texts(self) -> Iterator[str]:
-        from scratchlm.text.corpora.texts import texts as corpora  # noqa: PLC0415
-        from scratchlm.text.corpora.texts import public_data  # noqa: PLC0415
+        from scratchlm.text.corpora import public_data  # noqa: PLC0415
+        from scratchlm.text.corpora import texts as corpora  # noqa: PLC0415
 
         if self.source == "tinyworld":
             from scratchlm.text.tinyworld.world import TinyWorld  # noqa: PLC0415

@@ -59,12 +59,12 @@ class Dedup(Reading):
         )
 
     def _further(self, texts: Iterator[str]) -> Iterator[str]:
+        from scratchlm.foundation.parallel import batches  # noqa: PLC0415
         from scratchlm.text.corpora.texts import read_texts  # noqa: PLC0415
         from scratchlm.text.deduplication.decontamination import (  # noqa: PLC0415
             Decontaminator,
         )
         from scratchlm.text.deduplication.exact import drop_repeated_lines  # noqa: PLC0415
-        from scratchlm.foundation.parallel import batches  # noqa: PLC0415
 
         if self.lines:
             parts = drop_repeated_lines(texts)

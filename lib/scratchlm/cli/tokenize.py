@@ -11,8 +11,8 @@ from tyro.conf import arg
 from scratchlm.cli.options import Reading, say
 
 if TYPE_CHECKING:
-    from scratchlm.text.tokenizer.bpe import BPETokenizer
     from scratchlm.text.shards.manifest import ShardConfig
+    from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +41,11 @@ class Tokenize(Reading):
 
     def run(self) -> None:
         """Do it."""
-        from scratchlm.text.tokenizer.bpe import BPETokenizer  # noqa: PLC0415
         from scratchlm.text.shards.manifest import (  # noqa: PLC0415
             ShardConfig,
         )
         from scratchlm.text.shards.writing import write_shards  # noqa: PLC0415
+        from scratchlm.text.tokenizer.bpe import BPETokenizer  # noqa: PLC0415
 
         config = ShardConfig(shard_tokens=self.shard_tokens)
         saved = self.tokenizer / "tokenizer.json"

@@ -8,7 +8,10 @@ from torch import Tensor
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from scratchlm.model.transformer.transformer import Transformer, TransformerConfig
+from scratchlm.model.transformer.transformer import (
+    Transformer,
+    TransformerConfig,
+)
 
 EMBEDDING, HEAD = "embedding.tokens.weight", "head.weight"
 

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from scratchlm.foundation.durable import replacing
 from scratchlm.interop.blank import blank, fill, state_of
 from scratchlm.interop.hf.settings import settings_of
 from scratchlm.model.attention.masks import Hidden, Mask
 from scratchlm.model.transformer.transformer import Part, Transformer
-from scratchlm.foundation.durable import replacing
 
 _TOKENS, _LOGITS = "tokens", "logits"
 

@@ -62,7 +62,8 @@ def test_listings_keep_language_and_caption(say):
 def test_literalinclude_quotes_one_object(say, tiny_book):
     """The notebook stands alone, so it carries the source itself."""
     tiny_book.write(
-        "lib/scratchlm/text/tokenizer/bpe.py", "def f():\n    return 1\n\n\nx = 2\n"
+        "lib/scratchlm/text/tokenizer/bpe.py",
+        "def f():\n    return 1\n\n\nx = 2\n",
     )
     path = "../../lib/scratchlm/text/tokenizer/bpe.py"
     assert say("literalinclude", path, pyobject="f") == (

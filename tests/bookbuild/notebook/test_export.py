@@ -8,8 +8,8 @@ import nbformat
 import pytest
 
 from bookbuild.notebook import export
-from bookbuild.run.execute import execute_book, keyed_cache
 from bookbuild.notebook.export import export_book
+from bookbuild.run.execute import execute_book, keyed_cache
 
 
 def export_tiny(book):

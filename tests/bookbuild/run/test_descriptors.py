@@ -7,10 +7,8 @@ from types import SimpleNamespace
 
 from nbformat import v4
 
-from bookbuild.run import descriptors
-
-from bookbuild.run import kernels
 from bookbuild.leash import lifeline
+from bookbuild.run import descriptors, kernels
 
 PROGRAM = """
 import os, subprocess

@@ -10,8 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from bookbuild.run import kernels
 from bookbuild.leash import lifeline
+from bookbuild.run import kernels
 
 PARENT = """
 import sys

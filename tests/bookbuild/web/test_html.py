@@ -8,9 +8,8 @@ import pytest
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from scratchlm.book import style
-
 from bookbuild.web import html
+from scratchlm.book import style
 
 BOOK = Path(__file__).parents[3] / "book"
 NOTEBOOK = """---

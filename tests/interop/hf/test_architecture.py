@@ -12,12 +12,12 @@ from scratchlm.interop.hf.architecture import (
     read_config,
 )
 from scratchlm.interop.hf.files import Problems
-from scratchlm.model.published import presets
-from scratchlm.model.positions.alibi import ALiBi
 from scratchlm.model.attention.core_attention import DotProduct, Softcapped
-from scratchlm.model.experts.experts import MixtureOfExperts
 from scratchlm.model.block.norm import LayerNorm
+from scratchlm.model.experts.experts import MixtureOfExperts
+from scratchlm.model.positions.alibi import ALiBi
 from scratchlm.model.positions.rotary import NoRotation, Rotary
+from scratchlm.model.published import presets
 from scratchlm.model.transformer.transformer import Transformer
 
 PRESETS = {

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from scratchlm.foundation.durable import replacing
 from scratchlm.interop import hf
 from scratchlm.interop.hf.files import (
     WANTED,
@@ -15,7 +16,6 @@ from scratchlm.interop.hf.files import (
     read_tensors,
     weights_in,
 )
-from scratchlm.foundation.durable import replacing
 
 
 def test_problems_are_told_at_once():

@@ -10,8 +10,8 @@ from scratchlm.interop.hf.settings import (
     spelled,
 )
 from scratchlm.model.attention.core_attention import DotProduct
-from scratchlm.model.block.feedforward import GatedMLP, SwiGLU
 from scratchlm.model.attention.masks import CAUSAL, Window
+from scratchlm.model.block.feedforward import GatedMLP, SwiGLU
 from scratchlm.model.block.norm import RMSNorm
 
 

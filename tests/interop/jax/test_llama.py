@@ -5,9 +5,7 @@ import pytest
 import torch
 
 from scratchlm.interop import hf
-
 from scratchlm.interop.jax import llama as jax_model
-
 from scratchlm.interop.jax import weights as jax_weights
 
 

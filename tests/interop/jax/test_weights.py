@@ -9,9 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from scratchlm.interop import hf
-
 from scratchlm.interop.jax import llama as jax_model
-
 from scratchlm.interop.jax import weights as jax_weights
 
 

@@ -6,15 +6,15 @@ import pytest
 import tiktoken
 from tokenizers import pre_tokenizers
 
-from scratchlm.text.tokenizer.bpe import BPETokenizer
-from scratchlm.text.corpora.texts import python_docs
-from scratchlm.text.tokenizer.patterns import PATTERNS
 from scratchlm.interop.tokenizers.tiktoken import (
     ALPHABET,
     from_printable,
     last_merge,
     to_printable,
 )
+from scratchlm.text.corpora.texts import python_docs
+from scratchlm.text.tokenizer.bpe import BPETokenizer
+from scratchlm.text.tokenizer.patterns import PATTERNS
 
 DOCS = list(python_docs(60_000))
 BYTES = {bytes([byte]): byte for byte in range(256)}

@@ -6,11 +6,13 @@ import torch
 
 from scratchlm.model.attention.attention import Attention
 from scratchlm.model.attention.core_attention import DotProduct, Softcapped
-from scratchlm.model.efficient_attention.latent_attention import LatentAttention
 from scratchlm.model.attention.masks import Window
+from scratchlm.model.efficient_attention.latent_attention import (
+    LatentAttention,
+)
+from scratchlm.model.efficient_attention.tiled_attention import Tiled
 from scratchlm.model.positions.rotary import Rotary
 from scratchlm.model.published.presets import tiny
-from scratchlm.model.efficient_attention.tiled_attention import Tiled
 from scratchlm.model.transformer.transformer import Transformer
 
 D, N, H, R, P = 24, 4, 6, 10, 4

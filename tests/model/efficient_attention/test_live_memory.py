@@ -4,7 +4,10 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from scratchlm.model.efficient_attention.live_memory import LiveMemory, peak_bytes
+from scratchlm.model.efficient_attention.live_memory import (
+    LiveMemory,
+    peak_bytes,
+)
 
 
 def allocator_peak(run):

@@ -3,10 +3,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlm.model.attention.core_attention import DotProduct, ScoredAttention
-from scratchlm.model.efficient_attention.live_memory import peak_bytes
+from scratchlm.model.attention.core_attention import (
+    DotProduct,
+    ScoredAttention,
+)
 from scratchlm.model.attention.masks import Causal, Everything, Reach, Window
-from scratchlm.model.efficient_attention.tiled_attention import Tiled, reach_of, tiled_attention
+from scratchlm.model.efficient_attention.live_memory import peak_bytes
+from scratchlm.model.efficient_attention.tiled_attention import (
+    Tiled,
+    reach_of,
+    tiled_attention,
+)
 
 MASKS = [Causal(), Window(1), Window(5), Everything()]
 

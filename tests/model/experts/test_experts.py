@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from scratchlm.model.experts.dispatch import Capacity
-from scratchlm.model.experts.experts import MixtureOfExperts, grouped_matmul
 from scratchlm.model.block.feedforward import SwiGLU
 from scratchlm.model.block.initialization import initialize
+from scratchlm.model.experts.dispatch import Capacity
+from scratchlm.model.experts.experts import MixtureOfExperts, grouped_matmul
 from scratchlm.model.experts.routing import BiasedRouter, SoftmaxRouter
 
 D, F_, E, K = 8, 16, 4, 2

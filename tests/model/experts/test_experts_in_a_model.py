@@ -7,14 +7,17 @@ import pytest
 import torch
 
 from scratchlm.model.attention.attention import Attention, norm_each_head
-from scratchlm.model.experts.dispatch import Capacity
-from scratchlm.model.experts.experts import MixtureOfExperts
 from scratchlm.model.block.feedforward import SwiGLU
 from scratchlm.model.block.norm import RMSNorm
+from scratchlm.model.experts.dispatch import Capacity
+from scratchlm.model.experts.experts import MixtureOfExperts
+from scratchlm.model.experts.routing import BiasedRouter, SoftmaxRouter
 from scratchlm.model.positions.rotary import Rotary
 from scratchlm.model.published.presets import tiny
-from scratchlm.model.experts.routing import BiasedRouter, SoftmaxRouter
-from scratchlm.model.transformer.transformer import Transformer, TransformerConfig
+from scratchlm.model.transformer.transformer import (
+    Transformer,
+    TransformerConfig,
+)
 
 E, K = 4, 2
 

@@ -3,9 +3,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlm.model.positions.alibi import ALiBi
 from scratchlm.model.attention.core_attention import DotProduct
 from scratchlm.model.attention.masks import Everything, Window
+from scratchlm.model.positions.alibi import ALiBi
 
 
 def slopes_of(n_heads):

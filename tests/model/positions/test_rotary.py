@@ -15,8 +15,8 @@ from transformers.models.llama.modeling_llama import (
 )
 
 from scratchlm.model.attention.attention import Attention
-from scratchlm.model.positions.context_extension import YaRN
 from scratchlm.model.attention.core_attention import DotProduct
+from scratchlm.model.positions.context_extension import YaRN
 from scratchlm.model.positions.rotary import (
     Angles,
     LearnedPositions,

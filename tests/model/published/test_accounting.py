@@ -6,8 +6,12 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from scratchlm.model.attention.core_attention import (
+    DotProduct,
+    ScoredAttention,
+)
+from scratchlm.model.attention.masks import Window
 from scratchlm.model.published import presets
-
 from scratchlm.model.published import sizes as published_sizes
 from scratchlm.model.published.accounting import (
     activation_bytes,
@@ -18,8 +22,6 @@ from scratchlm.model.published.accounting import (
     parameters,
     saved_bytes,
 )
-from scratchlm.model.attention.core_attention import DotProduct, ScoredAttention
-from scratchlm.model.attention.masks import Window
 from scratchlm.model.published.sizes import LLAMA3, Sizes
 from scratchlm.model.transformer.transformer import Transformer
 

@@ -5,10 +5,17 @@ import pytest
 import torch
 from torch import nn
 
-from scratchlm.model.published.accounting import LAYERED, activation_bytes, saved_bytes
-from scratchlm.model.attention.core_attention import DotProduct, ScoredAttention
-from scratchlm.model.published.kept_tensors import KEPT, Shape, kept
+from scratchlm.model.attention.core_attention import (
+    DotProduct,
+    ScoredAttention,
+)
 from scratchlm.model.attention.masks import Everything
+from scratchlm.model.published.accounting import (
+    LAYERED,
+    activation_bytes,
+    saved_bytes,
+)
+from scratchlm.model.published.kept_tensors import KEPT, Shape, kept
 from scratchlm.model.published.part_costs import read
 
 

@@ -7,12 +7,13 @@ from torch import nn
 
 from scratchlm.model.attention.attention import Attention
 from scratchlm.model.attention.core_attention import DotProduct
-from scratchlm.model.experts.experts import MixtureOfExperts
-from scratchlm.model.block.feedforward import MLP, SwiGLU
-from scratchlm.model.transformer.head import LinearHead
-from scratchlm.model.efficient_attention.latent_attention import LatentAttention
 from scratchlm.model.attention.masks import CAUSAL, Everything, Window
+from scratchlm.model.block.feedforward import MLP, SwiGLU
 from scratchlm.model.block.norm import LayerNorm
+from scratchlm.model.efficient_attention.latent_attention import (
+    LatentAttention,
+)
+from scratchlm.model.experts.experts import MixtureOfExperts
 from scratchlm.model.published.part_costs import (
     Cost,
     cost,
@@ -20,6 +21,7 @@ from scratchlm.model.published.part_costs import (
     keys_seen,
     read,
 )
+from scratchlm.model.transformer.head import LinearHead
 
 EXPERTS = partial(MixtureOfExperts, n_experts=5, top_k=2)
 

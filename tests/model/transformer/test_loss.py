@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from scratchlm.model.transformer.transformer import loss
 from scratchlm.model.efficient_attention.live_memory import peak_bytes
-from scratchlm.model.transformer.loss import cross_entropy, linear_cross_entropy
+from scratchlm.model.transformer import loss
+from scratchlm.model.transformer.loss import (
+    cross_entropy,
+    linear_cross_entropy,
+)
 
 
 def draw(n_rows, n_tokens, vocab_size, dtype=torch.double):

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from scratchlm.model.published import presets
 from scratchlm.model.attention.core_attention import DotProduct, Softcapped
-from scratchlm.model.block.feedforward import MLP, SwiGLU
 from scratchlm.model.attention.masks import Window
+from scratchlm.model.block.feedforward import MLP, SwiGLU
+from scratchlm.model.published import presets
 from scratchlm.model.transformer.transformer import (
     SoftcappedHead,
     Transformer,

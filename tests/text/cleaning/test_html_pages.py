@@ -4,13 +4,13 @@ import sys
 
 import pytest
 
-from scratchlm.text.cleaning.messy_pages import messy_pages
 from scratchlm.text.cleaning.html_pages import (
     PAGE_TO_TEXT,
     drop_lines,
     html_to_text,
     recurring_lines,
 )
+from scratchlm.text.cleaning.messy_pages import messy_pages
 from scratchlm.text.cleaning.steps import Rejection
 
 

@@ -4,7 +4,11 @@ import sys
 
 import pytest
 
-from scratchlm.text.cleaning.languages import Guess, LanguageStep, load_identifier
+from scratchlm.text.cleaning.languages import (
+    Guess,
+    LanguageStep,
+    load_identifier,
+)
 from scratchlm.text.cleaning.messy_prose import FOREIGN, TOPICS
 from scratchlm.text.cleaning.steps import Rejection
 

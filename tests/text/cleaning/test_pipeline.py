@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scratchlm.text.cleaning.messy_pages import messy_pages
 from scratchlm.text.cleaning.pipeline import (
     DEFAULT_STEPS,
     PAGE_STEPS,
     Funnel,
     clean,
 )
-from scratchlm.text.cleaning.messy_pages import messy_pages
 from scratchlm.text.cleaning.steps import Edit, Rejection, Rule
 
 SHORT = Rule(name="short", measure=len, high=4)

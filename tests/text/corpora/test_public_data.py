@@ -11,8 +11,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from scratchlm.text.corpora.texts import public_data
-from scratchlm.text.corpora.texts import read_texts, write_texts
+from scratchlm.text.corpora import public_data, read_texts, write_texts
 from scratchlm.text.corpora.public_data import (
     FINEWEB_EDU,
     GPT2_MERGES,

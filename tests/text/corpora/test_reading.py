@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlm.text.corpora.texts import byte_streams
 from scratchlm.text.corpora.reading import (
     MARK,
     READABLE,
@@ -18,6 +17,7 @@ from scratchlm.text.corpora.reading import (
     documents_of,
     format_of,
 )
+from scratchlm.text.corpora.texts import byte_streams
 
 
 def write_rows(path, **columns):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlm.text.deduplication.clusters import UnionFind
+from scratchlm.foundation.bits import spread
 from scratchlm.text.deduplication.buckets import (
     NO_BUCKET,
     band_keys,
@@ -16,8 +16,8 @@ from scratchlm.text.deduplication.buckets import (
     link_verified,
     match_probability,
 )
+from scratchlm.text.deduplication.clusters import UnionFind
 from scratchlm.text.deduplication.minhash import NOTHING, sign
-from scratchlm.foundation.bits import spread
 from scratchlm.text.deduplication.shingles import Shingles
 
 KEYS = st.integers(1, 4).flatmap(

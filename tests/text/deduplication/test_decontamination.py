@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import regex
 
-from scratchlm.text.deduplication import minhash
 from scratchlm.text.corpora.texts import python_docs
-from scratchlm.text.deduplication.decontamination import Contamination, Decontaminator
+from scratchlm.text.deduplication import minhash
+from scratchlm.text.deduplication.decontamination import (
+    Contamination,
+    Decontaminator,
+)
 
 QUESTION = (
     "A baker packs twelve rolls into each of seven boxes, and eats three "

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scratchlm.foundation.bits import spread
 from scratchlm.text.deduplication import minhash
 from scratchlm.text.deduplication.minhash import (
     NOTHING,
@@ -16,7 +17,6 @@ from scratchlm.text.deduplication.minhash import (
     signatures,
     text_blocks,
 )
-from scratchlm.foundation.bits import spread
 from scratchlm.text.deduplication.shingles import Shingles
 
 SETS = st.lists(st.lists(st.integers(0, 30), max_size=12), max_size=6)

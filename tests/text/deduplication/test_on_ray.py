@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from scratchlm.text.corpora.texts import python_source
-from scratchlm.text.deduplication.pipeline import DedupConfig, deduplicate
 from scratchlm.text.deduplication.on_ray import Columns, deduplicate_dataset
+from scratchlm.text.deduplication.pipeline import DedupConfig, deduplicate
 
 COLUMNS = Columns(text="body", id="name")
 

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
-from scratchlm.text.deduplication import minhash
-
 from scratchlm.foundation import parallel
 from scratchlm.text.corpora.texts import python_docs
-from scratchlm.text.deduplication.pipeline import DedupConfig, deduplicate, fingerprint
+from scratchlm.text.deduplication import minhash
 from scratchlm.text.deduplication.minhash import distinct, jaccard
+from scratchlm.text.deduplication.pipeline import (
+    DedupConfig,
+    deduplicate,
+    fingerprint,
+)
 from scratchlm.text.deduplication.shingles import shingle
 
 DOCS = [text for text in python_docs(200_000) if len(text) > 400]

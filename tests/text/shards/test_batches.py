@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchlm.text.shards.reading import batches as module
+from scratchlm.text.shards import batches as module
 from scratchlm.text.shards.batches import BatchConfig, Batches
-from scratchlm.text.tokenizer.bpe import BPETokenizer
 from scratchlm.text.shards.rows import ChoppedRows, PackedRows
 from scratchlm.text.shards.writing import ShardConfig, write_shards
+from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 END = "<|endoftext|>"
 TOKENIZER = BPETokenizer.train(["ab ab"], 258, special_tokens=[END])

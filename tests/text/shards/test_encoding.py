@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlm.text.tokenizer.bpe import BPETokenizer
 from scratchlm.text.shards.encoding import (
     Encoded,
     cut_full,
@@ -13,6 +12,7 @@ from scratchlm.text.shards.encoding import (
     encode_batch,
 )
 from scratchlm.text.shards.manifest import Settings, ShardConfig
+from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 END = "<|endoftext|>"
 TOKENIZER = BPETokenizer.train(

@@ -4,7 +4,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scratchlm.text.tokenizer.bpe import BPETokenizer
 from scratchlm.text.shards.manifest import (
     Manifest,
     Settings,
@@ -12,6 +11,7 @@ from scratchlm.text.shards.manifest import (
     ShardConfig,
     file_names,
 )
+from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 END = "<|endoftext|>"
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchlm.text.tokenizer.bpe import BPETokenizer
-from scratchlm.text.shards.writing import ShardConfig, write_shards
 from scratchlm.text.shards.reading import TokenShards
+from scratchlm.text.shards.writing import ShardConfig, write_shards
+from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 END = "<|endoftext|>"
 DOCS = ["she sells", "", "sea shells", "by the sea shore " * 5, "x", "yz"]

@@ -3,10 +3,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchlm.text.tokenizer.bpe import BPETokenizer
 from scratchlm.text.shards.packing import document_mask
-from scratchlm.text.shards.rows import IGNORED, ChoppedRows, PackedRows, cut_long
+from scratchlm.text.shards.rows import (
+    IGNORED,
+    ChoppedRows,
+    PackedRows,
+    cut_long,
+)
 from scratchlm.text.shards.writing import ShardConfig, write_shards
+from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 END = "<|endoftext|>"
 TOKENIZER = BPETokenizer.train(["ab ab"], 258, special_tokens=[END])

@@ -11,10 +11,10 @@ from functools import cache
 import pytest
 
 from scratchlm.foundation import parallel
-from scratchlm.text.tokenizer.bpe import BPETokenizer
 from scratchlm.text.corpora.texts import python_docs
-from scratchlm.text.shards.writing import ShardConfig, write_shards
 from scratchlm.text.shards.reading import TokenShards
+from scratchlm.text.shards.writing import ShardConfig, write_shards
+from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 END = "<|endoftext|>"
 DOCS = [doc[:3000] for doc in python_docs(120_000)]

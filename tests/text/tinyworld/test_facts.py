@@ -2,9 +2,9 @@
 
 import random
 
-from scratchlm.text.tinyworld.world import TinyWorld
 from scratchlm.text.tinyworld.facts import ANSWERS, FACT_LINES
 from scratchlm.text.tinyworld.setting import QUESTIONS
+from scratchlm.text.tinyworld.world import TinyWorld
 
 WORLD = TinyWorld(2)
 

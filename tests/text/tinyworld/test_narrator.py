@@ -2,9 +2,9 @@
 
 import random
 
-from scratchlm.text.tinyworld.world import TinyWorld, WorldConfig
 from scratchlm.text.tinyworld.config import KINDS
 from scratchlm.text.tinyworld.narrator import Document
+from scratchlm.text.tinyworld.world import TinyWorld, WorldConfig
 
 
 def test_a_prompt_ends_where_the_answer_begins():

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from scratchlm.text.tinyworld.world import TinyWorld
 from scratchlm.text.tinyworld.reading import answer_in
+from scratchlm.text.tinyworld.world import TinyWorld
 
 WORLD = TinyWorld()
 SUM = "47 + 38\n7 + 8 = 15. Write 5, carry 1.\n4 + 3 + 1 = 8. Write 8.\n"

@@ -1,6 +1,6 @@
 """The words that worlds choose from."""
 
-from scratchlm.text.tinyworld.world import words
+from scratchlm.text.tinyworld import words
 
 
 def test_names_are_distinct():

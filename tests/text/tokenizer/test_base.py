@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from scratchlm.foundation import parallel
-from scratchlm.text.tokenizer.bpe import BPETokenizer
 from scratchlm.text.corpora.texts import python_docs
-from scratchlm.text.tokenizer.base import SubwordTokenizer
 from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
 from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer
+from scratchlm.text.tokenizer.base import SubwordTokenizer
+from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 END, TURN = "<|endoftext|>", "<|end"
 DOCS = list(python_docs(60_000))

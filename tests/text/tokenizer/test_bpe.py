@@ -12,9 +12,9 @@ import tiktoken
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scratchlm.text.corpora.texts import python_docs
 from scratchlm.text.tokenizer import bpe
 from scratchlm.text.tokenizer.bpe import BPETokenizer
-from scratchlm.text.corpora.texts import python_docs
 from scratchlm.text.tokenizer.patterns import PATTERNS, find_pattern
 
 EXAMPLE = "she sells sea shells"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from scratchlm.text.tokenizer.bpe import BPETokenizer
 from scratchlm.text.corpora.texts import python_docs
+from scratchlm.text.tokenizer.bpe import BPETokenizer
 from scratchlm.text.tokenizer.patterns import PATTERNS
 
 SPECIAL = ("<|endoftext|>", "<|end of turn|>", "<|end")

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scratchlm.text.corpora.texts import python_docs
 from scratchlm.text.tokenizer import streaming
 from scratchlm.text.tokenizer.bpe import BPETokenizer
-from scratchlm.text.corpora.texts import python_docs
 from scratchlm.text.tokenizer.patterns import PATTERNS, find_pattern
 
 SPECIAL = ("<|endoftext|>", "<|end of turn|>", "<|end")

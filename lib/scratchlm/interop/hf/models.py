@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from scratchlm.foundation.durable import replacing, write_whole
 from scratchlm.interop.blank import EMBEDDING, blank, fill, state_of
 from scratchlm.interop.hf.architecture import (
     describe,
@@ -31,8 +32,10 @@ from scratchlm.interop.hf.files import (
 from scratchlm.interop.hf.settings import Settings
 from scratchlm.interop.hf.tokenizer import read_tokenizer
 from scratchlm.interop.hf.weights import Weights, adopt, publish
-from scratchlm.model.transformer.transformer import Transformer, TransformerConfig
-from scratchlm.foundation.durable import replacing, write_whole
+from scratchlm.model.transformer.transformer import (
+    Transformer,
+    TransformerConfig,
+)
 from scratchlm.text.tokenizer.base import SubwordTokenizer
 
 _END = "<|endoftext|>"

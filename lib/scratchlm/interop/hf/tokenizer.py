@@ -4,11 +4,11 @@ import warnings
 from pathlib import Path
 
 from scratchlm.interop.hf.files import read_settings
-from scratchlm.text.tokenizer.bpe import BPETokenizer
-from scratchlm.text.tokenizer.base import SubwordTokenizer
-from scratchlm.text.tokenizer.file import FILE
 from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
 from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer
+from scratchlm.text.tokenizer.base import SubwordTokenizer
+from scratchlm.text.tokenizer.bpe import BPETokenizer
+from scratchlm.text.tokenizer.file import FILE
 
 _KINDS: dict[str, type[SubwordTokenizer]] = {
     "BPE": BPETokenizer,

@@ -9,8 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from scratchlm.model.experts.dispatch import Plan, dropless
 from scratchlm.model.block.feedforward import Activation
+from scratchlm.model.experts.dispatch import Plan, dropless
 from scratchlm.model.experts.routing import Routing, SoftmaxRouter
 
 
@@ -99,7 +99,8 @@ class MixtureOfExperts(nn.Module):
             dense layers are wider.
         router: called with D, E and k; returns a
             :class:`~scratchlm.model.experts.routing.Routing` for rows.
-        dispatch: turns it into a :class:`~scratchlm.model.experts.dispatch.Plan`.
+        dispatch: turns it into a
+            :class:`~scratchlm.model.experts.dispatch.Plan`.
         shared: called with D, makes a layer that every token visits; none
             if None.
         activation: what the experts' gates pass through.

@@ -139,8 +139,9 @@ class BiasedRouter(Router):
     """Visit the k experts with the highest score plus bias.
 
     The bias takes part in the choice and in nothing else. No gradient
-    changes it: :func:`scratchlm.model.experts.balancing.update_biases` raises it
-    where the load was below the mean and lowers it where it was above.
+    changes it: :func:`scratchlm.model.experts.balancing.update_biases`
+    raises it where the load was below the mean and lowers it where it was
+    above.
 
     Args:
         d_model: width D of the residual stream.

@@ -20,7 +20,10 @@ from scratchlm.model.published.part_costs import (
     no_formula,
     read,
 )
-from scratchlm.model.transformer.transformer import Transformer, TransformerConfig
+from scratchlm.model.transformer.transformer import (
+    Transformer,
+    TransformerConfig,
+)
 
 LAYERED = ("attention", "core", "feedforward")
 

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from scratchlm.model.positions.alibi import ALiBi
 from scratchlm.model.attention.attention import (
     Attention,
     norm_all_heads,
@@ -22,17 +21,18 @@ from scratchlm.model.attention.core_attention import (
     ScoredAttention,
     Softcapped,
 )
-from scratchlm.model.block.feedforward import MLP, GatedMLP, SwiGLU
-from scratchlm.model.transformer.head import LinearHead
 from scratchlm.model.attention.masks import CAUSAL
+from scratchlm.model.block.feedforward import MLP, GatedMLP, SwiGLU
 from scratchlm.model.block.norm import LayerNorm, RMSNorm
+from scratchlm.model.efficient_attention.tiled_attention import Tiled
+from scratchlm.model.positions.alibi import ALiBi
 from scratchlm.model.published.part_costs import (
     Config,
     Given,
     no_formula,
     read,
 )
-from scratchlm.model.efficient_attention.tiled_attention import Tiled
+from scratchlm.model.transformer.head import LinearHead
 from scratchlm.model.transformer.transformer import Part, SoftcappedHead
 
 

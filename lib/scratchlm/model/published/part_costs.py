@@ -12,26 +12,33 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from scratchlm.model.positions import rotary as position
-from scratchlm.model.positions.alibi import ALiBi
 from scratchlm.model.attention.attention import (
     Attention,
     norm_all_heads,
     norm_each_head,
 )
-from scratchlm.model.block.block import OutputNorm, PostNorm, PreNorm, SandwichNorm
 from scratchlm.model.attention.core_attention import (
     DotProduct,
     ScoredAttention,
     Softcapped,
 )
-from scratchlm.model.experts.experts import MixtureOfExperts
-from scratchlm.model.block.feedforward import MLP, GatedMLP, SwiGLU
-from scratchlm.model.transformer.head import LinearHead
-from scratchlm.model.efficient_attention.latent_attention import LatentAttention
 from scratchlm.model.attention.masks import CAUSAL, Causal, Everything, Window
+from scratchlm.model.block.block import (
+    OutputNorm,
+    PostNorm,
+    PreNorm,
+    SandwichNorm,
+)
+from scratchlm.model.block.feedforward import MLP, GatedMLP, SwiGLU
 from scratchlm.model.block.norm import LayerNorm, RMSNorm
+from scratchlm.model.efficient_attention.latent_attention import (
+    LatentAttention,
+)
 from scratchlm.model.efficient_attention.tiled_attention import Tiled
+from scratchlm.model.experts.experts import MixtureOfExperts
+from scratchlm.model.positions import rotary as position
+from scratchlm.model.positions.alibi import ALiBi
+from scratchlm.model.transformer.head import LinearHead
 from scratchlm.model.transformer.transformer import (
     Part,
     SoftcappedHead,

@@ -7,27 +7,30 @@ Each function names the parts that a family is made of; the sizes stand in
 from dataclasses import replace
 from functools import partial
 
-from scratchlm.model.published import sizes as published
 from scratchlm.model.attention.attention import (
     Attention,
     norm_all_heads,
     norm_each_head,
 )
-from scratchlm.model.block.block import OutputNorm, SandwichNorm
-from scratchlm.model.positions.context_extension import Llama3Scaling
 from scratchlm.model.attention.core_attention import DotProduct, Softcapped
-from scratchlm.model.experts.experts import MixtureOfExperts
-from scratchlm.model.block.feedforward import MLP, GatedMLP, gelu_tanh
 from scratchlm.model.attention.masks import Window
+from scratchlm.model.block.block import OutputNorm, SandwichNorm
+from scratchlm.model.block.feedforward import MLP, GatedMLP, gelu_tanh
 from scratchlm.model.block.norm import LayerNorm, RMSNorm
+from scratchlm.model.experts.experts import MixtureOfExperts
+from scratchlm.model.positions.context_extension import Llama3Scaling
 from scratchlm.model.positions.rotary import (
     LearnedPositions,
     NoRotation,
     Rotary,
     TokenEmbedding,
 )
+from scratchlm.model.published import sizes as published
 from scratchlm.model.published.sizes import sized
-from scratchlm.model.transformer.transformer import SoftcappedHead, TransformerConfig
+from scratchlm.model.transformer.transformer import (
+    SoftcappedHead,
+    TransformerConfig,
+)
 
 # What Llama and Mistral add to the mean square; ours and the others' 1e-6.
 _NORM = partial(RMSNorm, eps=1e-5)

@@ -10,13 +10,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from scratchlm.model.attention.attention import Attention, LayerCache
-from scratchlm.model.block.block import PreNorm
 from scratchlm.model.attention.core_attention import DotProduct
+from scratchlm.model.block.block import PreNorm
 from scratchlm.model.block.feedforward import SwiGLU
-from scratchlm.model.transformer.head import LinearHead
 from scratchlm.model.block.initialization import initialize
 from scratchlm.model.block.norm import RMSNorm
 from scratchlm.model.positions.rotary import Rotary, TokenEmbedding
+from scratchlm.model.transformer.head import LinearHead
 
 # A class, or a partial of one, whose call makes a part of the model.
 Part = Callable[..., Any]

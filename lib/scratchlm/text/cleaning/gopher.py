@@ -42,8 +42,7 @@ def ellipses_per_word(text: str) -> float:
 
 
 def bullet_lines(text: str) -> float:
-    """Share of the lines that start with a bullet; blank lines do not count.
-    """
+    """Share of lines that start with a bullet; blank lines do not count."""
     lines = filled_lines(text)
     return sum(line.startswith(BULLETS) for line in lines) / max(1, len(lines))
 

@@ -15,9 +15,9 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
-from scratchlm.text.corpora.texts import read_texts
-from scratchlm.text.corpora.reading import no_column
 from scratchlm.foundation.durable import atomic_file
+from scratchlm.text.corpora.reading import no_column
+from scratchlm.text.corpora.texts import read_texts
 
 VARIABLE = "SCRATCHLM_DATA"
 CHUNK = 1 << 16

@@ -9,7 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from scratchlm.text.corpora.byte_streams import STDIN, import_zstandard, name_of
+from scratchlm.foundation.durable import atomic_file
+from scratchlm.text.corpora.byte_streams import (
+    STDIN,
+    import_zstandard,
+    name_of,
+)
 from scratchlm.text.corpora.reading import (
     COMPRESSED,
     JSON_LINES,
@@ -22,7 +27,6 @@ from scratchlm.text.corpora.reading import (
     format_of,
     import_parquet,
 )
-from scratchlm.foundation.durable import atomic_file
 
 Write = Callable[[bytes], object]
 

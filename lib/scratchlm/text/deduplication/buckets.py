@@ -6,9 +6,9 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float, Int64, UInt32, UInt64
 
+from scratchlm.foundation.bits import spread
 from scratchlm.text.deduplication.clusters import UnionFind
 from scratchlm.text.deduplication.minhash import NOTHING
-from scratchlm.foundation.bits import spread
 
 NO_BUCKET = 0  # the key of a document that meets no other
 Keys: TypeAlias = UInt64[np.ndarray, "n_docs n_keys"]

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Bool, UInt64
 
 from scratchlm.foundation.arguments import not_one_string
-from scratchlm.text.deduplication.minhash import text_blocks
 from scratchlm.foundation.parallel import batches
+from scratchlm.text.deduplication.minhash import text_blocks
 from scratchlm.text.deduplication.shingles import shingle, unit_hashes
 
 _FILTER = 22  # bits of a table that turns away most n-grams unsearched

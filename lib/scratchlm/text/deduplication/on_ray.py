@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
+from scratchlm.text.deduplication.buckets import NO_BUCKET, Pairs, bucket_links
 from scratchlm.text.deduplication.clusters import UnionFind
 from scratchlm.text.deduplication.pipeline import (
     DedupConfig,
@@ -20,7 +21,6 @@ from scratchlm.text.deduplication.pipeline import (
     fingerprint,
     resolve,
 )
-from scratchlm.text.deduplication.buckets import NO_BUCKET, Pairs, bucket_links
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -91,7 +91,8 @@ def _require_ray() -> None:
     except ImportError:
         raise ValueError(
             'Ray is not installed; run pip install "scratchlm[ray]", or use '
-            "scratchlm.text.deduplication.pipeline, which needs one machine only"
+            "scratchlm.text.deduplication.pipeline, which needs one "
+            "machine only"
         ) from None
 
 

@@ -16,8 +16,7 @@ from jaxtyping import Bool, Int64, UInt32, UInt64
 from tqdm import tqdm
 
 from scratchlm.foundation.arguments import not_one_string, one_of
-from scratchlm.text.deduplication.clusters import UnionFind
-from scratchlm.text.deduplication.exact import exact_keys
+from scratchlm.foundation.parallel import batches, n_workers, ordered_map
 from scratchlm.text.deduplication.buckets import (
     NO_BUCKET,
     Pairs,
@@ -25,8 +24,14 @@ from scratchlm.text.deduplication.buckets import (
     bucket_links,
     link_verified,
 )
-from scratchlm.text.deduplication.minhash import distinct, jaccard, sign, text_blocks
-from scratchlm.foundation.parallel import batches, n_workers, ordered_map
+from scratchlm.text.deduplication.clusters import UnionFind
+from scratchlm.text.deduplication.exact import exact_keys
+from scratchlm.text.deduplication.minhash import (
+    distinct,
+    jaccard,
+    sign,
+    text_blocks,
+)
 from scratchlm.text.deduplication.shingles import Shingles, Unit, shingle
 
 Keep: TypeAlias = Literal["first", "longest"]

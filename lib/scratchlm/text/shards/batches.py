@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Int64
 
 from scratchlm.text.shards.mixture import Mixture, Weight
-from scratchlm.text.shards.shuffle import mix, shuffled
 from scratchlm.text.shards.rows import Batch, Rows
+from scratchlm.text.shards.shuffle import mix, shuffled
 
 AHEAD = 1 << 14  # samples put in order at a time; guessed: under 5 ms
 

@@ -14,9 +14,9 @@ from scratchlm.text.tinyworld.reading import (
     Verdict,
     answer_in,
 )
-from scratchlm.text.tinyworld.stories.scenes import HOME
 from scratchlm.text.tinyworld.setting import World
 from scratchlm.text.tinyworld.stories.plots import STORY_LINES, tell_story
+from scratchlm.text.tinyworld.stories.scenes import HOME
 from scratchlm.text.tinyworld.sums import (
     SUM_LINES,
     Numbers,

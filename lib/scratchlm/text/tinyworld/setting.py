@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from scratchlm.text.tinyworld.world import words
 from scratchlm.foundation.dice import Dice
+from scratchlm.text.tinyworld import words
 from scratchlm.text.tinyworld.grammar import Entity, Options
 from scratchlm.text.tinyworld.phrases import HIDDEN, capital, with_article
 from scratchlm.text.tinyworld.telling import Case

@@ -11,8 +11,8 @@ import random
 from collections.abc import Collection, Iterator
 from itertools import repeat
 
-from scratchlm.text.corpora.texts import take_bytes
 from scratchlm.foundation.dice import Dice
+from scratchlm.text.corpora.texts import take_bytes
 from scratchlm.text.tinyworld.config import KINDS, WorldConfig
 from scratchlm.text.tinyworld.entropy import (
     EntropyRate,

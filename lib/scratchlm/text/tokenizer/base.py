@@ -18,13 +18,13 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from jaxtyping import Integer, UInt
 
-from scratchlm.text.tokenizer.encoding import TextSpeller
-from scratchlm.text.tokenizer.arrays.table import Numbers
 from scratchlm.foundation.parallel import batches, n_workers, ordered_map
+from scratchlm.text.tokenizer.arrays.table import Numbers
+from scratchlm.text.tokenizer.encoding import TextSpeller
+from scratchlm.text.tokenizer.file import Parts, read_folder, write_folder
 from scratchlm.text.tokenizer.patterns import Pattern, find_pattern
 from scratchlm.text.tokenizer.special_tokens import SpecialTokens
 from scratchlm.text.tokenizer.streaming import segments, whole_characters
-from scratchlm.text.tokenizer.file import Parts, read_folder, write_folder
 
 Loaded = TypeVar("Loaded", bound="SubwordTokenizer")
 Spelling = TypeVar("Spelling", str, bytes)

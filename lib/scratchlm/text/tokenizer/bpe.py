@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from jaxtyping import Integer
 
-from scratchlm.text.tokenizer import training as bpe_training
-
 from scratchlm.interop.tokenizers import tiktoken as published
-
 from scratchlm.text.tokenizer import file as tokenizer_json
+from scratchlm.text.tokenizer import training as bpe_training
+from scratchlm.text.tokenizer.base import SubwordTokenizer
 from scratchlm.text.tokenizer.encoding import TextMerger
 from scratchlm.text.tokenizer.merging import MergeRules, Pair
-from scratchlm.text.tokenizer.base import SubwordTokenizer
 
 if TYPE_CHECKING:
     import tiktoken

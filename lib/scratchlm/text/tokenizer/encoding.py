@@ -9,8 +9,8 @@ from functools import cached_property
 
 from scratchlm.text.tokenizer.arrays.encoding import BlockEncoder, groups
 from scratchlm.text.tokenizer.arrays.merging import token_ids
-from scratchlm.text.tokenizer.merging import MergeRules
 from scratchlm.text.tokenizer.arrays.table import Numbers
+from scratchlm.text.tokenizer.merging import MergeRules
 from scratchlm.text.tokenizer.patterns import PATTERNS, Pattern
 from scratchlm.text.tokenizer.streaming import well_formed
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from scratchlm.text.tokenizer.merging import Pair
 from scratchlm.foundation.durable import write_whole
-from scratchlm.text.tokenizer.patterns import CL100K, GPT2, find_pattern
 from scratchlm.interop.tokenizers.tiktoken import from_printable, to_printable
+from scratchlm.text.tokenizer.merging import Pair
+from scratchlm.text.tokenizer.patterns import CL100K, GPT2, find_pattern
 
 if TYPE_CHECKING:
     from scratchlm.text.tokenizer.bpe import BPETokenizer

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from scratchlm.foundation.arguments import not_one_string
-from scratchlm.text.tokenizer.merging import Pair
 from scratchlm.foundation.parallel import batches, n_workers, ordered_map
+from scratchlm.text.tokenizer.merging import Pair
 from scratchlm.text.tokenizer.patterns import Pattern, find_pattern
 from scratchlm.text.tokenizer.special_tokens import SpecialTokens
 

@@ -7,10 +7,15 @@ from hypothesis import strategies as st
 
 pytest.importorskip("triton")
 
-from scratchlm.model.efficient_attention.kernels import triton_attention as triton_module
 from scratchlm.model.attention.core_attention import DotProduct
 from scratchlm.model.attention.masks import Causal, Everything, Reach, Window
-from scratchlm.model.efficient_attention.kernels.triton_attention import TritonAttention, triton_attention
+from scratchlm.model.efficient_attention.kernels import (
+    triton_attention as triton_module,
+)
+from scratchlm.model.efficient_attention.kernels.triton_attention import (
+    TritonAttention,
+    triton_attention,
+)
 
 MASKS = [Causal(), Window(1), Window(40), Everything()]
 

@@ -37,7 +37,8 @@ def test_the_other_parts_do_without_it():
     """A laptop that cannot have Triton, and cannot make a model either."""
     program = (
         "import sys\n"
-        "import scratchlm.model.transformer.transformer, scratchlm.model.efficient_attention.tiled_attention\n"
+        "import scratchlm.model.transformer.transformer\n"
+        "import scratchlm.model.efficient_attention.tiled_attention\n"
         "import scratchlm.model.efficient_attention.latent_attention\n"
         "sys.exit('triton' in sys.modules)"
     )

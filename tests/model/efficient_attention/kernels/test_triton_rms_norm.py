@@ -6,7 +6,10 @@ from hypothesis import strategies as st
 pytest.importorskip("triton")
 
 from scratchlm.model.block.norm import RMSNorm, rms_norm
-from scratchlm.model.efficient_attention.kernels.triton_rms_norm import TritonRMSNorm, triton_rms_norm
+from scratchlm.model.efficient_attention.kernels.triton_rms_norm import (
+    TritonRMSNorm,
+    triton_rms_norm,
+)
 
 
 def differentiate(function, x, weight):

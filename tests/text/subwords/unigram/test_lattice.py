@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlm.text.subwords.unigram.lattice import Scores, forward, sample, viterbi
+from scratchlm.text.subwords.unigram.lattice import (
+    Scores,
+    forward,
+    sample,
+    viterbi,
+)
 
 models = st.dictionaries(
     st.text("abc", min_size=1, max_size=4),

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlm.text.subwords.unigram.substrings import frequent_substrings
-from scratchlm.text.subwords.unigram.lattice_arrays import corpus_lattices, token_lattices
 from scratchlm.text.subwords.unigram.lattice import Scores, forward, viterbi
+from scratchlm.text.subwords.unigram.lattice_arrays import (
+    corpus_lattices,
+    token_lattices,
+)
+from scratchlm.text.subwords.unigram.substrings import frequent_substrings
 
 corpora = st.dictionaries(
     st.text("abcé", min_size=1, max_size=10),

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import digamma as reference
 
-from scratchlm.text.subwords.unigram import training as unigram_training
-from scratchlm.text.tokenizer.training import count_pieces
 from scratchlm.text.corpora.texts import python_docs
+from scratchlm.text.subwords.unigram import training as unigram_training
 from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
 from scratchlm.text.subwords.unigram.training import (
     LEAST,
@@ -18,6 +17,7 @@ from scratchlm.text.subwords.unigram.training import (
     digamma,
     runs_of,
 )
+from scratchlm.text.tokenizer.training import count_pieces
 
 EXAMPLE = "she sells sea shells"
 DOCS = list(python_docs(40_000))

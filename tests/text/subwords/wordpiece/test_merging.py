@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchlm.text.tokenizer.training import count_pieces
 from scratchlm.text.corpora.texts import python_docs
-from scratchlm.text.subwords.wordpiece.pair_gains import CRITERIA, PairCounts
 from scratchlm.text.subwords.wordpiece.merging import Pair, PairTrainer, joined
+from scratchlm.text.subwords.wordpiece.pair_gains import CRITERIA, PairCounts
 from scratchlm.text.subwords.wordpiece.training import learn_merges
+from scratchlm.text.tokenizer.training import count_pieces
 
 DOCS = list(python_docs(25_000))
 

@@ -7,8 +7,11 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from scratchlm.text.corpora.texts import python_docs
+from scratchlm.text.subwords.wordpiece.tokenizer import (
+    WordPieceTokenizer,
+    match_longest,
+)
 from scratchlm.text.tokenizer.patterns import GPT2
-from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer, match_longest
 
 DOCS = list(python_docs(60_000))
 TRAINED = WordPieceTokenizer.train(DOCS, 800)

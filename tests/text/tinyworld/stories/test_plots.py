@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from scratchlm.text.tinyworld.world import TinyWorld, WorldConfig
 from scratchlm.text.tinyworld.stories.plots import PLOTS
+from scratchlm.text.tinyworld.world import TinyWorld, WorldConfig
 
 
 @pytest.mark.parametrize("plot", PLOTS)

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scratchlm.text.corpora.texts import python_docs
 from scratchlm.text.tokenizer.arrays.cutting import (
     LETTER,
     OTHER,
@@ -10,7 +11,6 @@ from scratchlm.text.tokenizer.arrays.cutting import (
     classify,
     cut,
 )
-from scratchlm.text.corpora.texts import python_docs
 from scratchlm.text.tokenizer.patterns import PATTERNS
 
 # What the rules look at: space of all kinds, apostrophes and what follows

@@ -5,11 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scratchlm.text.corpora.texts import python_docs
 from scratchlm.text.tokenizer.arrays import encoding as array_encoding
-from scratchlm.text.tokenizer.arrays.encoding import BlockEncoder, as_words, groups
+from scratchlm.text.tokenizer.arrays.encoding import (
+    BlockEncoder,
+    as_words,
+    groups,
+)
 from scratchlm.text.tokenizer.bpe import BPETokenizer
 from scratchlm.text.tokenizer.encoding import LONG_TEXT, TextSpeller
-from scratchlm.text.corpora.texts import python_docs
 from scratchlm.text.tokenizer.patterns import PATTERNS
 from scratchlm.text.tokenizer.streaming import well_formed
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scratchlm.text.corpora.texts import python_docs, python_source
 from scratchlm.text.tokenizer.arrays.cutting import cut
 from scratchlm.text.tokenizer.arrays.lines import RULES
-from scratchlm.text.corpora.texts import python_docs, python_source
 from scratchlm.text.tokenizer.patterns import PATTERNS
 
 each_pattern = pytest.mark.parametrize("pattern", ["cl100k", "o200k"])

@@ -13,18 +13,18 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from scratchlm.model.attention.masks import CAUSAL, Mask, Reach
-from scratchlm.model.efficient_attention.tiled_attention import reach_of
-from scratchlm.model.efficient_attention.kernels.triton_attention_programs import (
-    differentiate_keys,
-    differentiate_queries,
-    mix,
-)
 from scratchlm.model.efficient_attention.kernels.triton_launch import (
     is_compiled,
     padded,
     require_runnable,
     triton,
 )
+from scratchlm.model.efficient_attention.kernels.triton_programs import (
+    differentiate_keys,
+    differentiate_queries,
+    mix,
+)
+from scratchlm.model.efficient_attention.tiled_attention import reach_of
 
 # Queries, keys and warps of a tile, for ``mix``, ``differentiate_queries``
 # and ``differentiate_keys``, by the bytes of a number and the width of a

@@ -8,7 +8,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from scratchlm.model.block.norm import RMSNorm, check_axes
-from scratchlm.model.efficient_attention.kernels.triton_launch import padded, require_runnable, triton
+from scratchlm.model.efficient_attention.kernels.triton_launch import (
+    padded,
+    require_runnable,
+    triton,
+)
 
 tl = triton.language
 # Each program of the backward pass adds up the weight's gradient of so many

@@ -16,14 +16,17 @@ import numpy as np
 from jaxtyping import Integer
 
 from scratchlm.interop.tokenizers import sentencepiece as sentencepiece_model
-
 from scratchlm.text.subwords.unigram import file as subword_json
-
 from scratchlm.text.subwords.unigram import training as unigram_training
+from scratchlm.text.subwords.unigram.lattice import (
+    Scores,
+    forward,
+    sample,
+    viterbi,
+)
+from scratchlm.text.tokenizer.base import SubwordTokenizer
 from scratchlm.text.tokenizer.encoding import TextSpeller
 from scratchlm.text.tokenizer.streaming import well_formed
-from scratchlm.text.tokenizer.base import SubwordTokenizer
-from scratchlm.text.subwords.unigram.lattice import Scores, forward, sample, viterbi
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,13 +15,13 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from scratchlm.text.subwords.alphabet import counted, covered
-from scratchlm.text.tokenizer.arrays.table import Flags
-from scratchlm.text.subwords.unigram.substrings import frequent_substrings
 from scratchlm.text.subwords.unigram.lattice_arrays import (
     Values,
     corpus_lattices,
     token_lattices,
 )
+from scratchlm.text.subwords.unigram.substrings import frequent_substrings
+from scratchlm.text.tokenizer.arrays.table import Flags
 from scratchlm.text.tokenizer.special_tokens import SpecialTokens
 
 if TYPE_CHECKING:

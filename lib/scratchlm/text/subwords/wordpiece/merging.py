@@ -12,7 +12,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from scratchlm.text.subwords.wordpiece.pair_gains import Counts, Criterion, PairCounts
+from scratchlm.text.subwords.wordpiece.pair_gains import (
+    Counts,
+    Criterion,
+    PairCounts,
+)
 
 Pair: TypeAlias = tuple[str, str]
 

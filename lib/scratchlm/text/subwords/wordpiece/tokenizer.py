@@ -14,10 +14,9 @@ import numpy as np
 from jaxtyping import Integer
 
 from scratchlm.text.subwords.unigram import file as subword_json
-
 from scratchlm.text.subwords.wordpiece import training as wordpiece_training
-from scratchlm.text.tokenizer.encoding import TextSpeller
 from scratchlm.text.tokenizer.base import SubwordTokenizer
+from scratchlm.text.tokenizer.encoding import TextSpeller
 
 UNKNOWN = "[UNK]"
 

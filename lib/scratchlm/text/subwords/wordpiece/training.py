@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from scratchlm.text.subwords.alphabet import counted, covered, only_of
-from scratchlm.text.subwords.wordpiece.pair_gains import CRITERIA, Criterion, likelihood
 from scratchlm.text.subwords.wordpiece.merging import Pair, PairTrainer, joined
+from scratchlm.text.subwords.wordpiece.pair_gains import (
+    CRITERIA,
+    Criterion,
+    likelihood,
+)
 from scratchlm.text.tokenizer.special_tokens import SpecialTokens
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ be asked.
 
 from collections.abc import Callable, Mapping, Sequence
 
+from scratchlm.text.tinyworld.grammar import Linked, Options
 from scratchlm.text.tinyworld.stories.caring import (
     CARING_LINES,
     tell_afraid,
@@ -26,7 +27,6 @@ from scratchlm.text.tinyworld.stories.giving import (
     tell_quarrel,
     tell_swap,
 )
-from scratchlm.text.tinyworld.grammar import Linked, Options
 from scratchlm.text.tinyworld.stories.scenes import SCENE_LINES, Story
 from scratchlm.text.tinyworld.telling import Case, Filler, Teller
 

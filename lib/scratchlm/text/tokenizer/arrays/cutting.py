@@ -3,8 +3,8 @@
 A piece begins where the class of the characters changes, but for a few rules
 that look at one neighbour, at the ends of a run, or at an apostrophe. Each is
 a comparison of a whole text with itself, shifted by one. This module holds
-what the patterns share, and GPT-2's; :mod:`scratchlm.text.tokenizer.arrays.lines` has
-the two later ones.
+what the patterns share, and GPT-2's;
+:mod:`scratchlm.text.tokenizer.arrays.lines` has the two later ones.
 """
 
 from collections.abc import Callable

@@ -13,8 +13,8 @@ import numpy as np
 from scratchlm.text.tokenizer.arrays.cutting import cut
 from scratchlm.text.tokenizer.arrays.lines import RULES
 from scratchlm.text.tokenizer.arrays.merging import ArrayMerger, token_ids
-from scratchlm.text.tokenizer.merging import MergeRules
 from scratchlm.text.tokenizer.arrays.table import ExactTable, Numbers, Words
+from scratchlm.text.tokenizer.merging import MergeRules
 from scratchlm.text.tokenizer.patterns import SPACE
 from scratchlm.text.tokenizer.streaming import SAFE_CUT, WINDOW, well_formed
 

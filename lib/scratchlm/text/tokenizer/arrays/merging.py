@@ -1,8 +1,8 @@
 """Merging the bytes of many pieces at once.
 
 One column of an array is one piece. Each round merges, in every column, the
-pair of the lowest rank, as :func:`scratchlm.text.tokenizer.merging.merge_piece` does
-for one piece.
+pair of the lowest rank, as
+:func:`scratchlm.text.tokenizer.merging.merge_piece` does for one piece.
 """
 
 from typing import NamedTuple
@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, Int32, UInt8
 
-from scratchlm.text.tokenizer.merging import MergeRules
 from scratchlm.text.tokenizer.arrays.table import ExactTable, Numbers
+from scratchlm.text.tokenizer.merging import MergeRules
 
 # Pieces below which a loop is sooner done than arrays are set up (measured
 # here: the two ways meet there for short pieces and for long ones).
