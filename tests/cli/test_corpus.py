@@ -3,8 +3,8 @@
 import pytest
 
 from scratchlm.cli.program import main
+from scratchlm.text.corpora import public_data
 from scratchlm.text.corpora.texts import (
-    public_data,
     python_docs,
     read_texts,
     write_texts,

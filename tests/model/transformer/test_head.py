@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from scratchlm.model.transformer import head as head_module
 from scratchlm.model.transformer.head import LinearHead
-from scratchlm.model.transformer.transformer import head as head_module
 
 
 @pytest.fixture

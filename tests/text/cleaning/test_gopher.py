@@ -2,8 +2,8 @@
 
 import pytest
 
+from scratchlm.text.cleaning import gopher as gopher_rules
 from scratchlm.text.cleaning.gopher import GOPHER
-from scratchlm.text.cleaning.pipeline import gopher as gopher_rules
 from scratchlm.text.cleaning.steps import Rejection
 
 RULES = {rule.name: rule for rule in GOPHER}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlm.text.cleaning.pipeline import repetition
+from scratchlm.text.cleaning import repetition
 from scratchlm.text.cleaning.repetition import (
     REPETITION,
     repeated_ngram_chars,

@@ -11,7 +11,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from scratchlm.text.corpora import public_data, read_texts, write_texts
+from scratchlm.text.corpora import public_data
 from scratchlm.text.corpora.public_data import (
     FINEWEB_EDU,
     GPT2_MERGES,
@@ -23,6 +23,7 @@ from scratchlm.text.corpora.public_data import (
     HubDataset,
     data_folder,
 )
+from scratchlm.text.corpora.texts import read_texts, write_texts
 
 CONTENT = bytes(range(256)) * 1000
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scratchlm.text.corpora import byte_streams
 from scratchlm.text.corpora.reading import (
     MARK,
     READABLE,
@@ -17,7 +18,6 @@ from scratchlm.text.corpora.reading import (
     documents_of,
     format_of,
 )
-from scratchlm.text.corpora.texts import byte_streams
 
 
 def write_rows(path, **columns):
