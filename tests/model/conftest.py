@@ -11,29 +11,29 @@ import jaxtyping
 import pytest
 import torch
 
-from scratchlm.model.attention.attention import (
-    Attention,
-    norm_all_heads,
-    norm_each_head,
-)
+from scratchlm.model.attention.attention import Attention
 from scratchlm.model.attention.core_attention import DotProduct, Softcapped
 from scratchlm.model.attention.masks import Window
 from scratchlm.model.block.block import OutputNorm, PostNorm, SandwichNorm
 from scratchlm.model.block.feedforward import MLP, SwiGLU
-from scratchlm.model.block.norm import LayerNorm
+from scratchlm.model.block.norm import (
+    LayerNorm,
+    norm_all_heads,
+    norm_each_head,
+)
 from scratchlm.model.efficient_attention.latent_attention import (
     LatentAttention,
 )
 from scratchlm.model.efficient_attention.tiled_attention import Tiled
-from scratchlm.model.experts.experts import MixtureOfExperts
-from scratchlm.model.positions.alibi import ALiBi
-from scratchlm.model.positions.rotary import (
+from scratchlm.model.embeddings.embedding import (
     LearnedPositions,
-    NoRotation,
     SinusoidalPositions,
 )
+from scratchlm.model.experts.experts import MixtureOfExperts
+from scratchlm.model.positions.alibi import ALiBi
+from scratchlm.model.positions.rotary import NoRotation
+from scratchlm.model.transformer.head import SoftcappedHead
 from scratchlm.model.transformer.transformer import (
-    SoftcappedHead,
     Transformer,
     TransformerConfig,
 )

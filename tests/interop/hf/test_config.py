@@ -9,8 +9,7 @@ from scratchlm.interop.hf.config import (
 )
 from scratchlm.interop.hf.files import Problems
 from scratchlm.interop.hf.settings import Reader, spelled
-from scratchlm.model.attention.attention import norm_each_head
-from scratchlm.model.block.norm import RMSNorm
+from scratchlm.model.block.norm import RMSNorm, norm_each_head
 
 PUBLISHED = {
     "vocab_size": 96,

@@ -4,14 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from scratchlm.model.attention.attention import (
-    Attention,
-    LayerCache,
-    norm_all_heads,
-    norm_each_head,
-)
+from scratchlm.model.attention.attention import Attention, LayerCache
 from scratchlm.model.attention.core_attention import DotProduct
 from scratchlm.model.attention.masks import Window
+from scratchlm.model.block.norm import norm_all_heads, norm_each_head
 from scratchlm.model.positions.rotary import Rotary
 
 

@@ -6,9 +6,9 @@ from functools import partial
 import pytest
 import torch
 
-from scratchlm.model.attention.attention import Attention, norm_each_head
+from scratchlm.model.attention.attention import Attention
 from scratchlm.model.block.feedforward import SwiGLU
-from scratchlm.model.block.norm import RMSNorm
+from scratchlm.model.block.norm import RMSNorm, norm_each_head
 from scratchlm.model.experts.dispatch import Capacity
 from scratchlm.model.experts.experts import MixtureOfExperts
 from scratchlm.model.experts.routing import BiasedRouter, SoftmaxRouter

@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from transformers import LlamaConfig
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
+from scratchlm.model.embeddings.angles import rope_frequencies
 from scratchlm.model.positions.context_extension import (
     Llama3Scaling,
     NTKAware,
     PositionInterpolation,
     YaRN,
 )
-from scratchlm.model.positions.rotary import Rotary, rope_frequencies
+from scratchlm.model.positions.rotary import Rotary
 
 HEADS = [(64, 1e4, 2048), (128, 5e5, 8192), (32, 1e4, 64), (8, 1e6, 4096)]
 LLAMA = Llama3Scaling(8.0, low_factor=1.0, high_factor=4.0, original=8192)

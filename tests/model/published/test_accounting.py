@@ -12,7 +12,6 @@ from scratchlm.model.attention.core_attention import (
 )
 from scratchlm.model.attention.masks import Window
 from scratchlm.model.published import presets
-from scratchlm.model.published import sizes as published_sizes
 from scratchlm.model.published.accounting import (
     activation_bytes,
     count,
@@ -22,7 +21,7 @@ from scratchlm.model.published.accounting import (
     parameters,
     saved_bytes,
 )
-from scratchlm.model.published.sizes import LLAMA3, Sizes
+from scratchlm.model.published.presets import LLAMA3, Sizes
 from scratchlm.model.transformer.transformer import Transformer
 
 FAMILIES = [
@@ -36,7 +35,7 @@ SIZES = [
     for preset in FAMILIES
     if preset is not presets.tiny
     # The tables are called as the presets; 3.1 has the sizes of 3.
-    for size in vars(published_sizes).get(preset.__name__.upper(), LLAMA3)
+    for size in vars(presets).get(preset.__name__.upper(), LLAMA3)
 ]
 DENSE = [f for f in FAMILIES if f not in (presets.mixtral, presets.qwen3_moe)]
 
@@ -44,7 +43,7 @@ DENSE = [f for f in FAMILIES if f not in (presets.mixtral, presets.qwen3_moe)]
 def test_every_size_of_every_family_is_seen():
     """A table that is looked for under another name, and not found."""
     assert {preset for preset, _ in SIZES} | {presets.tiny} == set(FAMILIES)
-    tables = [t for t in vars(published_sizes).values() if is_table(t)]
+    tables = [t for t in vars(presets).values() if is_table(t)]
     assert len(SIZES) == sum(map(len, tables)) + len(LLAMA3)
 
 

@@ -13,10 +13,8 @@ from scratchlm.model.attention.core_attention import DotProduct, Softcapped
 from scratchlm.model.attention.masks import Window
 from scratchlm.model.block.feedforward import MLP, SwiGLU
 from scratchlm.model.published import presets
-from scratchlm.model.transformer.transformer import (
-    SoftcappedHead,
-    Transformer,
-)
+from scratchlm.model.transformer.head import SoftcappedHead
+from scratchlm.model.transformer.transformer import Transformer
 
 
 @pytest.mark.parametrize("d_model", [64, 256])

@@ -38,14 +38,12 @@ from scratchlm.interop.hf.names import (
 )
 from scratchlm.interop.hf.rope import rope
 from scratchlm.interop.hf.weights import Rule
-from scratchlm.model.attention.attention import (
-    Attention,
-    norm_all_heads,
-    norm_each_head,
-)
+from scratchlm.model.attention.attention import Attention
 from scratchlm.model.block.block import OutputNorm, SandwichNorm
 from scratchlm.model.block.feedforward import MLP, GatedMLP, gelu_tanh
-from scratchlm.model.positions.rotary import LearnedPositions, NoRotation
+from scratchlm.model.block.norm import norm_all_heads, norm_each_head
+from scratchlm.model.embeddings.embedding import LearnedPositions
+from scratchlm.model.positions.rotary import NoRotation
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,12 +11,9 @@ from scratchlm.interop.hf.config import Aspect, Parts, fixed
 from scratchlm.interop.hf.settings import Reader, Settings, settings_of
 from scratchlm.model.attention.core_attention import DotProduct, Softcapped
 from scratchlm.model.attention.masks import CAUSAL, Window
-from scratchlm.model.positions.rotary import TokenEmbedding
-from scratchlm.model.transformer.transformer import (
-    Part,
-    SoftcappedHead,
-    TransformerConfig,
-)
+from scratchlm.model.embeddings.embedding import TokenEmbedding
+from scratchlm.model.transformer.head import SoftcappedHead
+from scratchlm.model.transformer.transformer import Part, TransformerConfig
 
 _FULL, _SLIDING = "full_attention", "sliding_attention"
 DOT_PRODUCT = fixed(core=DotProduct)

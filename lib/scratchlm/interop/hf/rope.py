@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 from scratchlm.interop.hf.config import Aspect, Parts
 from scratchlm.interop.hf.settings import Reader, Settings, settings_of
+from scratchlm.model.embeddings.angles import Scaling
 from scratchlm.model.positions.context_extension import (
     Llama3Scaling,
     PositionInterpolation,
     YaRN,
 )
-from scratchlm.model.positions.rotary import Rotary, Scaling
+from scratchlm.model.positions.rotary import Rotary
 from scratchlm.model.transformer.transformer import TransformerConfig
 
 

@@ -6,8 +6,13 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from scratchlm.model.block.norm import RMSNorm
-from scratchlm.model.positions.rotary import Turn, unturned
+# What is done to queries and keys before they are compared, by position.
+Turn = Callable[[Tensor], Tensor]
+
+
+def unturned(x: Tensor) -> Tensor:
+    """Return ``x`` as it is."""
+    return x
 
 
 @runtime_checkable
@@ -19,22 +24,6 @@ class LayerCache(Protocol):
     ) -> tuple[Float[Tensor, "B K S H"], Float[Tensor, "B K S Hv"]]:
         """Keep the keys and values of T new positions; return all S."""
         ...
-
-
-def norm_each_head(n_heads: int, d_head: int, *, eps: float = 1e-6) -> RMSNorm:
-    """Make a norm that treats each head alone, with one weight for all.
-
-    Source: Qwen Team 2025, "Qwen3 Technical Report", sec. 2.
-    """
-    return RMSNorm(d_head, eps=eps)
-
-
-def norm_all_heads(n_heads: int, d_head: int, *, eps: float = 1e-6) -> RMSNorm:
-    """Make a norm over all heads of a token together.
-
-    Source: OLMo Team 2024, "2 OLMo 2 Furious", sec. 3.2.
-    """
-    return RMSNorm((n_heads, d_head), eps=eps)
 
 
 class Attention(nn.Module):

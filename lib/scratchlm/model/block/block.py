@@ -8,8 +8,7 @@ from collections.abc import Callable
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from scratchlm.model.attention.attention import LayerCache
-from scratchlm.model.positions.rotary import Turn, unturned
+from scratchlm.model.attention.attention import LayerCache, Turn, unturned
 
 
 class PreNorm(nn.Module):

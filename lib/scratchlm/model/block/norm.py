@@ -65,6 +65,22 @@ class RMSNorm(nn.Module):
         return rms_norm(x, self.weight, self.eps)
 
 
+def norm_each_head(n_heads: int, d_head: int, *, eps: float = 1e-6) -> RMSNorm:
+    """Make a norm that treats each head alone, with one weight for all.
+
+    Source: Qwen Team 2025, "Qwen3 Technical Report", sec. 2.
+    """
+    return RMSNorm(d_head, eps=eps)
+
+
+def norm_all_heads(n_heads: int, d_head: int, *, eps: float = 1e-6) -> RMSNorm:
+    """Make a norm over all heads of a token together.
+
+    Source: OLMo Team 2024, "2 OLMo 2 Furious", sec. 3.2.
+    """
+    return RMSNorm((n_heads, d_head), eps=eps)
+
+
 def rms_norm(
     x: Float[Tensor, "*B"], weight: Float[Tensor, "*D"], eps: float
 ) -> Float[Tensor, "*B"]:

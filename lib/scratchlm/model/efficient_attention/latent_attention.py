@@ -6,9 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from scratchlm.model.attention.attention import LayerCache
+from scratchlm.model.attention.attention import LayerCache, Turn, unturned
 from scratchlm.model.block.norm import RMSNorm
-from scratchlm.model.positions.rotary import Turn, unturned
 from scratchlm.model.transformer.transformer import Part
 
 

@@ -11,11 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from scratchlm.model.attention.attention import (
-    Attention,
-    norm_all_heads,
-    norm_each_head,
-)
+from scratchlm.model.attention.attention import Attention
 from scratchlm.model.attention.core_attention import (
     DotProduct,
     ScoredAttention,
@@ -23,7 +19,12 @@ from scratchlm.model.attention.core_attention import (
 )
 from scratchlm.model.attention.masks import CAUSAL
 from scratchlm.model.block.feedforward import MLP, GatedMLP, SwiGLU
-from scratchlm.model.block.norm import LayerNorm, RMSNorm
+from scratchlm.model.block.norm import (
+    LayerNorm,
+    RMSNorm,
+    norm_all_heads,
+    norm_each_head,
+)
 from scratchlm.model.efficient_attention.tiled_attention import Tiled
 from scratchlm.model.positions.alibi import ALiBi
 from scratchlm.model.published.part_costs import (
@@ -32,8 +33,8 @@ from scratchlm.model.published.part_costs import (
     no_formula,
     read,
 )
-from scratchlm.model.transformer.head import LinearHead
-from scratchlm.model.transformer.transformer import Part, SoftcappedHead
+from scratchlm.model.transformer.head import LinearHead, SoftcappedHead
+from scratchlm.model.transformer.transformer import Part
 
 
 class Shape(NamedTuple):

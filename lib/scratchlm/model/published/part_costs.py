@@ -12,11 +12,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from scratchlm.model.attention.attention import (
-    Attention,
-    norm_all_heads,
-    norm_each_head,
-)
+from scratchlm.model.attention.attention import Attention
 from scratchlm.model.attention.core_attention import (
     DotProduct,
     ScoredAttention,
@@ -30,20 +26,25 @@ from scratchlm.model.block.block import (
     SandwichNorm,
 )
 from scratchlm.model.block.feedforward import MLP, GatedMLP, SwiGLU
-from scratchlm.model.block.norm import LayerNorm, RMSNorm
+from scratchlm.model.block.norm import (
+    LayerNorm,
+    RMSNorm,
+    norm_all_heads,
+    norm_each_head,
+)
 from scratchlm.model.efficient_attention.latent_attention import (
     LatentAttention,
 )
 from scratchlm.model.efficient_attention.tiled_attention import Tiled
-from scratchlm.model.experts.experts import MixtureOfExperts
-from scratchlm.model.positions import rotary as position
-from scratchlm.model.positions.alibi import ALiBi
-from scratchlm.model.transformer.head import LinearHead
-from scratchlm.model.transformer.transformer import (
-    Part,
-    SoftcappedHead,
-    TransformerConfig,
+from scratchlm.model.embeddings.embedding import (
+    LearnedPositions,
+    SinusoidalPositions,
+    TokenEmbedding,
 )
+from scratchlm.model.experts.experts import MixtureOfExperts
+from scratchlm.model.positions.alibi import ALiBi
+from scratchlm.model.transformer.head import LinearHead, SoftcappedHead
+from scratchlm.model.transformer.transformer import Part, TransformerConfig
 
 Given = Mapping[str, Any]
 Config = TransformerConfig
@@ -220,9 +221,9 @@ def _layer_norm(c: Config, given: Given) -> Cost:
 
 
 COSTS: dict[Part, Callable[[Config, Given], Cost]] = {
-    position.TokenEmbedding: _table,
-    position.SinusoidalPositions: _table,
-    position.LearnedPositions: _two_tables,
+    TokenEmbedding: _table,
+    SinusoidalPositions: _table,
+    LearnedPositions: _two_tables,
     Attention: _attention,
     LatentAttention: _latent,
     norm_each_head: lambda c, given: Cost(added=2 * c.d_head),

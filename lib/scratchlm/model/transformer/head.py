@@ -90,3 +90,23 @@ class Lender:
         # The tensors hold `lent`, nobody else does; its end is theirs.
         finalize(lent, self._home.append, block).atexit = False
         return torch.from_numpy(lent).view(dtype).view(shape)
+
+
+class SoftcappedHead(nn.Linear):
+    """A head whose logits stay between ``-cap`` and ``cap``.
+
+    Args:
+        d_model: width D of the residual stream.
+        vocab_size: number of tokens V.
+        cap: the bound; logits far below it hardly change.
+
+    Source: Gemma Team 2024, "Gemma 2", sec. 2.
+    """
+
+    def __init__(self, d_model: int, vocab_size: int, *, cap: float):
+        super().__init__(d_model, vocab_size, bias=False)
+        self.cap = cap
+
+    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T V"]:
+        """Return ``cap * tanh(logits / cap)``."""
+        return self.cap * torch.tanh(super().forward(x) / self.cap)

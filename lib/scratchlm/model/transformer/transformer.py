@@ -15,7 +15,8 @@ from scratchlm.model.block.block import PreNorm
 from scratchlm.model.block.feedforward import SwiGLU
 from scratchlm.model.block.initialization import initialize
 from scratchlm.model.block.norm import RMSNorm
-from scratchlm.model.positions.rotary import Rotary, TokenEmbedding
+from scratchlm.model.embeddings.embedding import TokenEmbedding
+from scratchlm.model.positions.rotary import Rotary
 from scratchlm.model.transformer.head import LinearHead
 
 # A class, or a partial of one, whose call makes a part of the model.
@@ -113,26 +114,6 @@ class TransformerConfig:
             given[layer % len(given)] if isinstance(given, tuple) else given
         )
         return chosen
-
-
-class SoftcappedHead(nn.Linear):
-    """A head whose logits stay between ``-cap`` and ``cap``.
-
-    Args:
-        d_model: width D of the residual stream.
-        vocab_size: number of tokens V.
-        cap: the bound; logits far below it hardly change.
-
-    Source: Gemma Team 2024, "Gemma 2", sec. 2.
-    """
-
-    def __init__(self, d_model: int, vocab_size: int, *, cap: float):
-        super().__init__(d_model, vocab_size, bias=False)
-        self.cap = cap
-
-    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T V"]:
-        """Return ``cap * tanh(logits / cap)``."""
-        return self.cap * torch.tanh(super().forward(x) / self.cap)
 
 
 class Transformer(nn.Module):

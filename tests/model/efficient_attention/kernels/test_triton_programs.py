@@ -2,9 +2,6 @@ import pytest
 
 triton = pytest.importorskip("triton")
 
-from scratchlm.model.efficient_attention.kernels import (  # noqa: E402
-    triton_programs as kernels,
-)
 from scratchlm.model.efficient_attention.kernels import triton_rms_norm  # noqa: E402
 from scratchlm.model.efficient_attention.kernels.triton_attention import TILES  # noqa: E402
 

@@ -1,0 +1,1 @@
+"""From tokens to vectors, and why order must be added."""
