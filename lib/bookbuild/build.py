@@ -21,7 +21,6 @@ from bookbuild.run.execute import (
     ChapterError,
     Execution,
     execute_book,
-    keyed_cache,
 )
 from bookbuild.run.kernels import environment
 from bookbuild.run.stages import (
@@ -53,7 +52,7 @@ class Book:
     def __init__(self, root: Path):
         self.root = root
         self.build = root / "_build"
-        self.cache_root = self.build / ".jupyter_cache"
+        self.cache = self.build / ".jupyter_cache"
         inputs = input_hash(root)
         outputs = {
             "notebooks": self.build / "notebooks",
@@ -73,7 +72,7 @@ class Book:
 
     def execute(self) -> list[Execution]:
         """Fill the cache; see :func:`execute_book`."""
-        return execute_book(self.root, self.cache_root)
+        return execute_book(self.root, self.cache)
 
     def make(self, name: str) -> None:
         """Bring one output up to date, if it is not.
@@ -90,7 +89,7 @@ class Book:
         say(f"{name}: {time.perf_counter() - started:.1f} s")
 
     def _notebooks(self, target: Path) -> None:
-        export_book(self.root, self._cache(), target)
+        export_book(self.root, self.cache, target)
 
     def _html(self, target: Path) -> None:
         with tempfile.TemporaryDirectory(dir=self.build, prefix=".new-") as t:
@@ -116,9 +115,6 @@ class Book:
             pdf = self.stages["pdf"].output / PDF
             write_whole(html.output / PDF, pdf.read_bytes())
 
-    def _cache(self) -> Path:
-        return keyed_cache(self.root, self.cache_root)
-
     def _sphinx(self, builder: str, folder: Path) -> Path:
         """Run Jupyter Book in a fresh environment, warnings as errors.
 
@@ -126,7 +122,7 @@ class Book:
         did not, so that an incremental run could show stale ones.
         """
         config = yaml.safe_load((self.root / "_config.yml").read_text("utf8"))
-        config["execute"]["cache"] = str(self._cache())
+        config["execute"]["cache"] = str(self.cache)
         (folder / "_config.yml").write_text(yaml.safe_dump(config), "utf8")
         command = [sys.executable, "-c", JUPYTER_BOOK, "build"]
         command += [str(self.root / "book"), "--builder", builder, "--all"]

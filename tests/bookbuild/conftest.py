@@ -3,9 +3,11 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import dedent
 
 import nbformat
@@ -13,11 +15,12 @@ import pytest
 from myst_parser.config.main import MdParserConfig
 from sphinx.config import Config
 
-from bookbuild.contents import Page
+from bookbuild.contents import Page, code_cells
 from bookbuild.notebook.citations import Citations
 from bookbuild.notebook.inline import Context
 from bookbuild.notebook.labels import Label
-from bookbuild.run.execute import execute_book
+from bookbuild.run import execute
+from bookbuild.run.kernels import environment
 
 HEADER = """\
 ---
@@ -42,10 +45,10 @@ execute:
   timeout: 60
   stderr_output: error
 parse:
-  myst_enable_extensions: [amsmath, attrs_inline, colon_fence, dollarmath]
+  myst_enable_extensions: [amsmath, colon_fence, dollarmath]
 bibtex_bibfiles: [references.bib]
 sphinx:
-  extra_extensions: [sphinx_exercise, sphinx_proof]
+  extra_extensions: [sphinx_exercise]
   config:
     numfig: true
     bibtex_reference_style: author_year
@@ -132,12 +135,14 @@ class TinyBook:
         return self.write(f"book/{name}.md", HEADER + dedent(text))
 
 
-def write_tiny_book(root: Path) -> TinyBook:
+def _write_tiny_book(root: Path) -> TinyBook:
     book = TinyBook(root)
     book.write("_config.yml", CONFIG)
     book.write("_toc.yml", TOC)
     book.write("pyproject.toml", "")
     book.write("requirements.lock", "one==1\n")
+    for package in ("", "text/", "text/tokenizer/"):
+        book.write(f"lib/scratchlm/{package}__init__.py", "")
     book.write("lib/scratchlm/text/tokenizer/bpe.py", "PAIRS = 1\n")
     book.write("book/references.bib", BIB)
     book.write("book/index.md", "# Tiny\n")
@@ -157,18 +162,42 @@ def _own_source_suffixes():
     Config.config_values["source_suffix"].default[".rst"] = "restructuredtext"
 
 
+@pytest.fixture(scope="session")
+def write_tiny_book() -> Callable[[Path], TinyBook]:
+    """Call it with a folder: a fresh checkout there."""
+    return _write_tiny_book
+
+
 @pytest.fixture
 def tiny_book(tmp_path: Path) -> TinyBook:
     """A fresh checkout."""
-    return write_tiny_book(tmp_path / "checkout")
+    return _write_tiny_book(tmp_path / "checkout")
+
+
+@contextmanager
+def _home_without_fonts(parent: Path) -> Iterator[dict[str, str]]:
+    """A home for kernels that draw nothing."""
+    with TemporaryDirectory(dir=parent, prefix=".new-") as home:
+        yield environment(Path(home))
+
+
+@pytest.fixture(autouse=True)
+def _no_font_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """List no fonts, which takes as long as a kernel and its cells."""
+    monkeypatch.setattr(execute, "fresh_home", _home_without_fonts)
 
 
 @pytest.fixture(scope="session")
-def executed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def executed_once(once: Callable[..., Path]) -> Path:
     """The cache of the tiny book; kernels are slow to start."""
-    book = write_tiny_book(tmp_path_factory.mktemp("once") / "checkout")
-    execute_book(book.root, book.cache_root)
-    return book.cache_root
+
+    def fill(root: Path) -> None:
+        book = _write_tiny_book(root)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(execute, "fresh_home", _home_without_fonts)
+            execute.execute_book(book.root, book.cache_root)
+
+    return TinyBook(once("executed", fill)).cache_root
 
 
 @pytest.fixture
@@ -176,6 +205,23 @@ def executed_book(tiny_book: TinyBook, executed_once: Path) -> TinyBook:
     """A checkout whose chapters have run."""
     shutil.copytree(executed_once, tiny_book.cache_root)
     return tiny_book
+
+
+@pytest.fixture
+def no_kernels(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Chapters that count as run, without outputs and at once."""
+
+    def run_nothing(
+        notebook: nbformat.NotebookNode,
+        folder: Path,
+        settings: object,
+        each_cell: Callable[[int], object],
+    ) -> None:
+        for index, _ in enumerate(code_cells(notebook)):
+            each_cell(index)
+
+    monkeypatch.setattr(execute, "run_notebook", run_nothing)
+    return monkeypatch
 
 
 class Witness:

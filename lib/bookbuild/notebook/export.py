@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import copy
-import mimetypes
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,7 +31,6 @@ V4: Any = nbformat.v4
 GLUE = "application/papermill.record/"
 SOURCE_HIDDEN = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
 OUTPUTS_HIDDEN = {"hide-output", "remove-output", "hide-cell", "remove-cell"}
-PICTURE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<path>[^)\s:]+)\)")
 TITLE = re.compile(r"^#\s+(?P<title>.+)$", re.M)
 
 
@@ -87,7 +84,8 @@ class Exporter:
         cells = []
         for cell in copy.deepcopy(executed.cells):
             if cell.cell_type == "markdown":
-                cells += _markdown_cells(writer.cell(cell.source), page)
+                if text := writer.cell(cell.source):
+                    cells.append(V4.new_markdown_cell(text))
             elif cell.cell_type == "code":
                 cells += _code_cells(cell, writer)
             else:
@@ -103,7 +101,7 @@ def export_book(root: Path, cache_folder: Path, out: Path) -> list[Path]:
 
     Args:
         root: folder of the checkout.
-        cache_folder: the keyed cache that ``execute_book`` filled.
+        cache_folder: the cache that ``execute_book`` filled.
         out: where the notebooks go, by part; made if absent.
 
     Returns:
@@ -199,19 +197,6 @@ def _shown_outputs(outputs: Iterable[Any]) -> Iterable[Any]:
                 output.data = _without_prefix(output.data)
             output.data.pop("application/pdf", None)
         yield output
-
-
-def _markdown_cells(text: str, page: Page) -> list[Any]:
-    if not text:
-        return []
-    cell = V4.new_markdown_cell(text)
-    for picture in PICTURE.finditer(text):
-        path = page.path.parent / picture["path"]
-        kind = mimetypes.guess_type(path.name)[0]
-        content = base64.b64encode(path.read_bytes()).decode()
-        link = f"![{picture['alt']}](data:{kind};base64,{content})"
-        cell.source = cell.source.replace(picture[0], link)
-    return [cell]
 
 
 def _notebook(page: Page, cells: list[Any], metadata: Any) -> Any:

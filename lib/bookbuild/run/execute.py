@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
 import re
 import shutil
 import time
@@ -36,10 +34,10 @@ from bookbuild.contents import (
 )
 from bookbuild.leash import lifeline
 from bookbuild.run.kernels import KernelSettings, fresh_home, run_notebook
+from bookbuild.run.keys import PageKeys
 from scratchlm.foundation.parallel import n_workers
 
 AT_ONCE = 4  # chapters side by side; measured: up to 1.3 GB each
-KEYS_KEPT = 2  # the current state, and the one before a detour
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -62,65 +60,18 @@ class ChapterError(Exception):
     """A chapter that does not run; the message names page and cell."""
 
 
-def source_key(root: Path) -> str:
-    """Hash everything besides its own cells that a chapter depends on.
-
-    Args:
-        root: folder of the checkout.
-
-    Returns:
-        16 hexadecimal digits over the package, the recorded results, the
-        lock file and the Python version.
-    """
-    digest = hashlib.sha256(platform.python_version().encode())
-    folders = [root / "lib" / "scratchlm", root / "book" / "results"]
-    files = [path for folder in folders for path in source_files(folder)]
-    for path in [*files, root / "requirements.lock"]:
-        digest.update(str(path.relative_to(root)).encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:16]
-
-
-def source_files(folder: Path) -> Iterator[Path]:
-    """Yield the files under a folder in a fixed order, byte code aside.
-
-    Args:
-        folder: where to look; need not exist.
-    """
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            yield path
-
-
-def keyed_cache(root: Path, cache_root: Path) -> Path:
-    """Return the cache folder of the current sources, and drop old ones.
-
-    Args:
-        root: folder of the checkout.
-        cache_root: parent of the keyed folders; made if absent.
-    """
-    folder = cache_root / source_key(root)
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.touch()
-    newest = sorted(
-        (path for path in cache_root.iterdir() if path.is_dir()),
-        key=lambda path: (path == folder, path.stat().st_mtime_ns),
-        reverse=True,
-    )
-    for stale in newest[KEYS_KEPT:]:
-        shutil.rmtree(stale)
-    return folder
-
-
-def execute_book(root: Path, cache_root: Path) -> list[Execution]:
+def execute_book(root: Path, cache_folder: Path) -> list[Execution]:
     """Run every chapter that the cache does not hold, one on each core.
 
     The pages of the book compute in one thread, so that neighbours do not
     wait for each other.
 
+    A page runs again when its cells change, or what they use: see
+    :class:`~bookbuild.run.keys.PageKeys`.
+
     Args:
         root: folder of the checkout.
-        cache_root: parent of the keyed cache folders.
+        cache_folder: of the jupyter-cache that Sphinx reads; made if absent.
 
     Returns:
         One entry for each page with code cells, in reading order.
@@ -132,20 +83,24 @@ def execute_book(root: Path, cache_root: Path) -> list[Execution]:
     config = sphinx_config(root)
     parser = parser_config(config)
     timeout = int(config["nb_execution_timeout"])
-    cache = get_cache(keyed_cache(root, cache_root))
+    cache = get_cache(cache_folder)
     pages = filter(is_notebook, book_pages(root))
     notebooks = {page: read_notebook(page, parser) for page in pages}
+    keys = PageKeys(root)
+    key_of = {page: keys.key(nb) for page, nb in notebooks.items()}
     took, fresh = {}, {}
     for page, notebook in notebooks.items():
-        if (seconds := cached_seconds(cache, notebook)) is None:
+        seconds = cached_seconds(cache, notebook, key_of[page])
+        if seconds is None:
             fresh[page] = notebook
         else:
             took[page] = seconds
-    with _side_by_side(fresh, timeout, cache_root.parent) as running:
+    with _side_by_side(fresh, timeout, cache_folder.parent) as running:
         for future in as_completed(running):
             page = running[future]
             took[page] = future.result()
-            _store(cache, page, fresh[page], took[page])
+            facts = {"execution_seconds": took[page], "key": key_of[page]}
+            _store(cache, page, fresh[page], facts)
     return [
         Execution(
             page=page.name,
@@ -194,21 +149,25 @@ def _side_by_side(
             raise
 
 
-def cached_seconds(cache: Any, notebook: Any) -> float | None:
+def cached_seconds(cache: Any, notebook: Any, key: str) -> float | None:
     """Return how long the cached run took, or None where there is none.
 
-    A run that was interrupted while it wrote leaves a record without a
-    whole file behind it. That record is dropped, so that it is a miss.
+    A run of other sources is dropped, so that Sphinx never shows it. So is
+    one that was interrupted while it wrote, which leaves a record without a
+    whole file behind it.
 
     Args:
         cache: a jupyter-cache.
         notebook: an unexecuted notebook.
+        key: of what its cells use, as they are now.
     """
     try:
         record = cache.match_cache_notebook(notebook)
     except KeyError:
         return None
     try:
+        if record.data.get("key") != key:
+            raise ValueError("what the cells use has changed")
         cache.merge_match_into_notebook(notebook)
     except (KeyError, ValueError):
         left = cache.path / "executed" / record.hashkey
@@ -242,11 +201,11 @@ def _execute(
     return time.perf_counter() - started
 
 
-def _store(cache: Any, page: Page, notebook: Any, seconds: float) -> None:
+def _store(
+    cache: Any, page: Page, notebook: Any, facts: Mapping[str, Any]
+) -> None:
     cache.cache_notebook_bundle(
-        CacheBundleIn(
-            notebook, str(page.path), data={"execution_seconds": seconds}
-        ),
+        CacheBundleIn(notebook, str(page.path), data=dict(facts)),
         check_validity=False,
         overwrite=True,
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bookbuild.run.execute import source_files
+from bookbuild.run.keys import source_files
 from scratchlm.foundation.durable import write_whole
 
 INPUTS = (

@@ -66,10 +66,14 @@ class Sources:
         counts with what it imports in its turn.
 
         Args:
-            modules: dotted names; what lies in a module stands for it.
+            modules: dotted names; what lies in a module stands for it, and
+                ``scratchlm.*`` for the whole package.
         """
         found: set[str] = set()
-        waiting = [self.resolve(name) for name in modules]
+        waiting = []
+        for name in modules:
+            every = name == f"{PACKAGE}.*"
+            waiting += self.graph.modules if every else [self.resolve(name)]
         while waiting:
             name = waiting.pop()
             if name in found:

@@ -1,6 +1,5 @@
 """The exported notebooks: whole, plain, and the same every time."""
 
-import base64
 import subprocess
 import sys
 
@@ -9,12 +8,12 @@ import pytest
 
 from bookbuild.notebook import export
 from bookbuild.notebook.export import export_book
-from bookbuild.run.execute import execute_book, keyed_cache
+from bookbuild.run.execute import execute_book
 
 
 def export_tiny(book):
     execute_book(book.root, book.cache_root)
-    cache = keyed_cache(book.root, book.cache_root)
+    cache = book.cache_root
     out = book.root / "_build/notebooks"
     return export_book(book.root, cache, out)
 
@@ -144,15 +143,7 @@ def test_code_of_a_solution_is_folded(exporter, tiny_book):
     assert "jupyter" not in cells[2].metadata
 
 
-def test_pictures_from_files_travel_inside(exporter, tiny_book):
-    """The notebook is downloaded without the folder beside it."""
-    (tiny_book.root / "book/figures").mkdir()
-    (tiny_book.root / "book/figures/x.png").write_bytes(b"png")
-    text = "```{figure} ../figures/x.png\n:alt: A line.\n```"
-    v4 = nbformat.v4
-    cells = exported(
-        exporter, v4.new_markdown_cell(text), v4.new_raw_cell("raw")
-    )
-    data = base64.b64encode(b"png").decode()
-    assert cells[0].source == f"![A line.](data:image/png;base64,{data})"
-    assert cells[1].source == "raw"
+def test_a_raw_cell_stays_as_it_is(exporter):
+    """Only text cells are translated."""
+    (cell,) = exported(exporter, nbformat.v4.new_raw_cell("{raw}"))
+    assert cell.source == "{raw}"

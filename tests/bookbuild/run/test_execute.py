@@ -1,11 +1,15 @@
 """Execution runs what changed, all of it, and nothing else."""
 
 import json
-import os
+import re
+import sys
+from threading import Barrier
 
 import pytest
+from nbformat import v4
 
-from bookbuild.run import execute
+from bookbuild.leash import lifeline
+from bookbuild.run import execute, kernels
 from bookbuild.run.execute import ChapterError, execute_book
 
 
@@ -14,7 +18,7 @@ def run(book):
     return {each.page: each.status for each in done}
 
 
-def test_only_what_changed_runs_again(tiny_book):
+def test_only_what_changed_runs_again(tiny_book, no_kernels):
     """A cache keyed on cells alone shows stale output after a change in
     the package; one keyed on the whole book runs all for one comma."""
     cached = {"text/one": "cached", "text/two": "cached"}
@@ -25,8 +29,26 @@ def test_only_what_changed_runs_again(tiny_book):
     assert run(tiny_book) == cached
     path.write_text(path.read_text().replace("import os", "import os, re"))
     assert run(tiny_book) == {"text/one": "cached", "text/two": "executed"}
-    tiny_book.write("lib/scratchlm/text/tokenizer/bpe.py", "PAIRS = 2\n")
+    tiny_book.write("requirements.lock", "one==2\n")
     assert set(run(tiny_book).values()) == {"executed"}
+    assert run(tiny_book) == cached
+
+
+def test_a_page_runs_again_after_an_edit_of_what_it_imports(
+    tiny_book, no_kernels
+):
+    """A cache with one key for all pages ran each after an edit of one
+    module; and the run of the old module must not come back."""
+    for name in ("__init__", "bits", "dice"):
+        tiny_book.write(f"lib/scratchlm/foundation/{name}.py", "")
+    code = ["from scratchlm.foundation import bits"]
+    tiny_book.chapter("text/two", cell_page("Two", code))
+    assert set(run(tiny_book).values()) == {"executed"}
+    tiny_book.write("lib/scratchlm/foundation/dice.py", "SIDES = 6\n")
+    assert run(tiny_book) == {"text/one": "cached", "text/two": "cached"}
+    tiny_book.write("lib/scratchlm/foundation/bits.py", "WORD = 64\n")
+    assert run(tiny_book) == {"text/one": "cached", "text/two": "executed"}
+    assert run(tiny_book) == {"text/one": "cached", "text/two": "cached"}
 
 
 def cell_page(title, code):
@@ -39,25 +61,11 @@ def two_cores(monkeypatch):
     monkeypatch.setattr(execute, "n_workers", lambda _: 2)
 
 
-def wait_for(name):
-    """Code that ends once another chapter has touched a file."""
-    return [
-        "import time",
-        "from pathlib import Path",
-        "for _ in range(300):",
-        f"    if Path({name!r}).exists(): break",
-        "    time.sleep(0.1)",
-        "else: raise TimeoutError",
-    ]
-
-
-def test_chapters_run_side_by_side(tiny_book, two_cores):
+def test_chapters_run_side_by_side(tiny_book, two_cores, monkeypatch):
     """One after the other, the book takes twice the time on two cores. Each
     of these waits for the other."""
-    for own, other in [("one", "two"), ("two", "one")]:
-        touch = f"open({own!r}, 'w').close()"
-        code = [touch, *wait_for(other)]
-        tiny_book.chapter(f"text/{own}", cell_page(own, code))
+    both = Barrier(2, timeout=30)
+    monkeypatch.setattr(execute, "run_notebook", lambda *_: both.wait())
     assert set(run(tiny_book).values()) == {"executed"}
     assert run(tiny_book) == {"text/one": "cached", "text/two": "cached"}
 
@@ -69,46 +77,17 @@ def test_a_failing_chapter_ends_the_one_beside_it(
     script = f"touch begun; {witness.script}"
     waits = ["import subprocess", f"subprocess.run(['sh', '-c', {script!r}])"]
     tiny_book.chapter("text/one", cell_page("One", waits))
-    fails = [*wait_for("begun"), "1 / 0"]
+    fails = ["import os, time", "while not os.path.exists('begun'):"]
+    fails += ["    time.sleep(0.01)", "1 / 0"]
     tiny_book.chapter("text/two", cell_page("Two", fails))
     with pytest.raises(ChapterError, match=r"(?s)text/two.*ZeroDivision"):
         run(tiny_book)
     witness.wait_for_end()
 
 
-def test_the_key_covers_what_a_cell_can_see(tiny_book):
-    """Each of these once changed an output without a new execution."""
-    root = tiny_book.root
-    keys = [execute.source_key(root)]
-    tiny_book.write("lib/scratchlm/text/table.json", "[1]")
-    keys.append(execute.source_key(root))
-    tiny_book.write("requirements.lock", "one==2\n")
-    keys.append(execute.source_key(root))
-    tiny_book.write("book/results/speed.json", "{}")
-    keys.append(execute.source_key(root))
-    (root / "lib/scratchlm/text/table.json").rename(
-        root / "lib/scratchlm/text/other.json"
-    )
-    keys.append(execute.source_key(root))
-    assert len(set(keys)) == len(keys)
-    tiny_book.write("lib/scratchlm/__pycache__/bpe.pyc", "code")
-    assert execute.source_key(root) == keys[-1]
-
-
-def test_two_caches_are_kept(tiny_book):
-    """Without a limit each commit leaves a full set of outputs behind."""
-    folders = []
-    for number in range(4):
-        tiny_book.write("requirements.lock", f"one=={number}\n")
-        folder = execute.keyed_cache(tiny_book.root, tiny_book.cache_root)
-        os.utime(folder, (number, number))
-        folders.append(folder)
-    assert sorted(tiny_book.cache_root.iterdir()) == sorted(folders[-2:])
-
-
-def test_a_failing_cell_is_shown_and_not_cached(tiny_book):
+def test_a_failing_cell_is_shown_and_not_cached(executed_book, monkeypatch):
     """A cached failure would pass the second time."""
-    tiny_book.chapter(
+    executed_book.chapter(
         "text/two",
         """\
         # Two
@@ -127,92 +106,86 @@ def test_a_failing_cell_is_shown_and_not_cached(tiny_book):
         ```
         """,
     )
-    for _ in range(2):
-        with pytest.raises(ChapterError) as caught:
-            run(tiny_book)
+    with pytest.raises(ChapterError) as caught:
+        run(executed_book)
     message = str(caught.value)
-    lines = (tiny_book.root / "book/text/two.md").read_text().splitlines()
+    lines = (executed_book.root / "book/text/two.md").read_text().splitlines()
     line = lines.index("numbers = [1]")
     assert f"book/text/two.md, cell at line {line}" in message
     assert "1 | numbers = [1]\n    2 | numbers[7]" in message
     assert "IndexError: list index out of range" in message
     assert "never" not in message
     assert "\x1b" not in message
+    monkeypatch.setattr(execute, "run_notebook", lambda *_: None)
+    again = run(executed_book)
+    assert again == {"text/one": "cached", "text/two": "executed"}
+
+
+WARNINGS = {
+    "print": 'import sys; print("careful", file=sys.stderr)',
+    "warning": 'import warnings; warnings.warn("careful")',
+    "C++": 'import os; os.write(2, b"[W1121 csrc/a.cpp:7] careful\\n");',
+}
+
+
+@pytest.fixture(scope="module")
+def warned(tmp_path_factory):
+    """What each of the cells above leaves, from one kernel."""
+    folder = tmp_path_factory.mktemp("warned")
+    cells = [v4.new_code_cell(source) for source in WARNINGS.values()]
+    with lifeline() as end:
+        env = kernels.environment(folder)
+        settings = kernels.KernelSettings(timeout=60, env=env, end=end)
+        notebook = v4.new_notebook(cells=cells)
+        kernels.run_notebook(notebook, folder, settings, id)
+    outputs = [cell.outputs for cell in cells]
+    return dict(zip(WARNINGS, outputs, strict=True))
+
+
+@pytest.mark.parametrize("kind", WARNINGS)
+def test_a_warning_in_a_page_is_a_failure(
+    executed_book, monkeypatch, warned, kind
+):
+    """Sphinx would stop at it only after the whole book has run. PyTorch
+    warns from Python, and from C++ past Python's own stderr."""
+
+    def replay(notebook, *_):
+        notebook.cells[-1].outputs = warned[kind]
+
+    monkeypatch.setattr(execute, "run_notebook", replay)
+    page = cell_page("Two", [WARNINGS[kind]])
+    executed_book.chapter("text/two", page)
+    with pytest.raises(ChapterError, match=r"(?s)stderr.*careful.*Mend"):
+        run(executed_book)
+    allowed = page.replace("python\n", "python\n:tags: [remove-stderr]\n")
+    executed_book.chapter("text/two", allowed)
+    assert run(executed_book)["text/two"] == "executed"
 
 
 @pytest.mark.parametrize(
-    "warn",
+    ("code", "words"),
     [
-        'import sys; print("careful", file=sys.stderr)',
-        'import warnings; warnings.warn("careful")',
-        'import os; os.write(2, b"[W1121 csrc/a.cpp:7] careful\\n");',
+        ("import time; time.sleep(60)", "timed out"),
+        ("import os; os._exit(3)", "died"),
+        ("import ctypes; ctypes.string_at(0)", "died.*Fatal Python error"),
     ],
-    ids=["print", "warning", "C++"],
+    ids=["hangs", "exits", "crashes"],
 )
-def test_a_warning_in_a_page_is_a_failure(tiny_book, warn):
-    """Sphinx would stop at it only after the whole book has run. PyTorch
-    warns from Python, and from C++ past Python's own stderr."""
-    cell = f"""\
-        # Two
-
-        ```{{code-cell}} python
-        {warn}
-        ```
-        """
-    tiny_book.chapter("text/two", cell)
-    with pytest.raises(ChapterError, match=r"(?s)stderr.*careful.*Mend"):
-        run(tiny_book)
-    allowed = cell.replace(
-        "python\n", "python\n        :tags: [remove-stderr]\n"
-    )
-    tiny_book.chapter("text/two", allowed)
-    assert run(tiny_book)["text/two"] == "executed"
-
-
-def test_a_cell_that_hangs_or_dies_is_named(tiny_book):
+def test_a_cell_that_hangs_or_dies_is_named(executed_book, code, words):
     """Neither leaves an output; the cell after it was shown in its place."""
-    tiny_book.chapter("text/one", "# One\n")
-    tiny_book.chapter(
-        "text/two",
-        """\
-        # Two
-
-        ```{code-cell} python
-        started = True
-        ```
-
-        ```{code-cell} python
-        import time
-
-        time.sleep(60)
-        ```
-
-        ```{code-cell} python
-        never = True
-        ```
-        """,
-    )
-    config = (tiny_book.root / "_config.yml").read_text()
-    tiny_book.write("_config.yml", config.replace("out: 60", "out: 2"))
-    with pytest.raises(ChapterError, match=r"(?s)time.sleep\(60\).*timed out"):
-        run(tiny_book)
-    tiny_book.chapter(
-        "text/two",
-        "# Two\n\n```{code-cell} python\nimport os; os._exit(3)\n```\n",
-    )
-    with pytest.raises(ChapterError, match=r"(?s)os._exit\(3\).*died"):
-        run(tiny_book)
-    tiny_book.chapter(
-        "text/two",
-        "# Two\n\n```{code-cell} python\n"
-        "import ctypes; ctypes.string_at(0)\n```\n",
-    )
-    with pytest.raises(ChapterError, match=r"(?s)died.*Fatal Python error"):
-        run(tiny_book)
+    cells = [cell_page("Two", [line]) for line in ("ready = 1", code, "no")]
+    executed_book.chapter("text/two", "\n".join(cells))
+    config = (executed_book.root / "_config.yml").read_text()
+    executed_book.write("_config.yml", config.replace("out: 60", "out: 2"))
+    named = rf"(?s)1 \| {re.escape(code)}\n\n.*{words}"
+    with pytest.raises(ChapterError, match=named):
+        run(executed_book)
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated"])
-def test_a_run_cut_off_while_it_wrote_is_a_miss(executed_book, damage):
+def test_a_run_cut_off_while_it_wrote_is_a_miss(
+    executed_book, no_kernels, damage
+):
     """jupyter-cache writes its record before the file, so that a kill in
     between left a hit that no later run could read."""
     for path in executed_book.cache_root.rglob("base.ipynb"):
@@ -226,9 +199,9 @@ def test_a_run_cut_off_while_it_wrote_is_a_miss(executed_book, damage):
     assert run(executed_book) == {"text/one": "cached", "text/two": "cached"}
 
 
-def test_cells_run_beside_their_page_in_this_python(tiny_book):
+def test_cells_run_beside_their_page_in_this_python(executed_book):
     """A kernel installed in the user's home would see other packages."""
-    tiny_book.chapter(
+    executed_book.chapter(
         "text/two",
         """\
         # Two
@@ -240,21 +213,21 @@ def test_cells_run_beside_their_page_in_this_python(tiny_book):
         ```
         """,
     )
-    run(tiny_book)
+    run(executed_book)
     outputs = [
         output["text"]
-        for path in tiny_book.cache_root.rglob("base.ipynb")
+        for path in executed_book.cache_root.rglob("base.ipynb")
         for cell in json.loads(path.read_text())["cells"]
         for output in cell["outputs"]
         if "text" in output
     ]
-    import sys
-
-    here = f"{tiny_book.root / 'book/text'}|{sys.prefix}\n"
+    here = f"{executed_book.root / 'book/text'}|{sys.prefix}\n"
     assert [here] in outputs
 
 
-def test_a_notebook_without_code_is_cached_but_not_listed(tiny_book):
+def test_a_notebook_without_code_is_cached_but_not_listed(
+    tiny_book, no_kernels
+):
     """Sphinx starts a kernel for a page that the cache does not hold."""
     tiny_book.chapter("text/two", "# Two\n\nProse.\n")
     assert run(tiny_book) == {"text/one": "executed"}
