@@ -49,6 +49,7 @@ lab: $(INSTALLED) ## JupyterLab; the chapters open as notebooks
 		'{"fetchNews": "false", "checkForUpdates": false}}' \
 		> _build/lab/overrides.json
 	$(BIN)/jupyter-lab --LabApp.app_settings_dir="$(CURDIR)/_build/lab" \
+		--ServerApp.contents_manager_class=bookbuild.run.lab.BookContents \
 		$(LAB_OPTIONS) book
 
 serve: $(INSTALLED) ## the HTML at http://127.0.0.1:8000
@@ -57,7 +58,7 @@ serve: $(INSTALLED) ## the HTML at http://127.0.0.1:8000
 	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
 bench: $(INSTALLED) ## measure us against the libraries you would use
-	@set -e; for script in benchmarks/*.py; do \
+	@set -e; for script in benchmarks/[!_]*.py; do \
 		echo "== $$script"; $(PY) "$$script"; done
 
 clean: ## remove all that was built; .venv stays

@@ -18,6 +18,13 @@ from myst_nb.core.read import (
 )
 from myst_parser.config.main import MdParserConfig
 
+# A cell that checks what the prose claims; only the build runs it.
+GUARD = "guard"
+# Tags of cells whose code a reader does not need to see.
+SOURCE_HIDDEN = frozenset(
+    {GUARD, "hide-input", "remove-input", "hide-cell", "remove-cell"}
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Page:

@@ -12,6 +12,8 @@ import nbformat
 from jupyter_cache import get_cache
 
 from bookbuild.contents import (
+    GUARD,
+    SOURCE_HIDDEN,
     Page,
     book_pages,
     is_notebook,
@@ -29,7 +31,6 @@ from scratchlm.foundation.durable import write_whole
 NB: Any = nbformat  # typed only in part
 V4: Any = nbformat.v4
 GLUE = "application/papermill.record/"
-SOURCE_HIDDEN = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
 OUTPUTS_HIDDEN = {"hide-output", "remove-output", "hide-cell", "remove-cell"}
 TITLE = re.compile(r"^#\s+(?P<title>.+)$", re.M)
 
@@ -86,6 +87,8 @@ class Exporter:
             if cell.cell_type == "markdown":
                 if text := writer.cell(cell.source):
                     cells.append(V4.new_markdown_cell(text))
+            elif GUARD in cell.metadata.get("tags", []):
+                continue  # it would stop a reader who changes a cell
             elif cell.cell_type == "code":
                 cells += _code_cells(cell, writer)
             else:
