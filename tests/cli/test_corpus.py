@@ -4,11 +4,8 @@ import pytest
 
 from scratchlm.cli.program import main
 from scratchlm.text.corpora import public_data
-from scratchlm.text.corpora.texts import (
-    python_docs,
-    read_texts,
-    write_texts,
-)
+from scratchlm.text.corpora.interpreter import python_docs
+from scratchlm.text.corpora.texts import read_texts, write_texts
 
 
 def texts_of(tmp_path, *options):

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from scratchlm.cli.program import main
-from scratchlm.text.corpora.texts import python_docs, write_texts
+from scratchlm.text.corpora.interpreter import python_docs
+from scratchlm.text.corpora.texts import write_texts
 from scratchlm.text.shards.reading import TokenShards
 from scratchlm.text.tokenizer.bpe import BPETokenizer
 

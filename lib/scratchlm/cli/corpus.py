@@ -75,8 +75,11 @@ class Corpus:
         say(f"corpus: {write_texts(texts, self.out):,} documents")
 
     def _texts(self) -> Iterator[str]:
-        from scratchlm.text.corpora import public_data  # noqa: PLC0415
-        from scratchlm.text.corpora import texts as corpora  # noqa: PLC0415
+        from scratchlm.text.corpora import (  # noqa: PLC0415
+            interpreter,
+            public_data,
+            texts,
+        )
 
         if self.source == "tinyworld":
             from scratchlm.text.tinyworld.world import TinyWorld  # noqa: PLC0415
@@ -84,13 +87,13 @@ class Corpus:
             documents = TinyWorld(seed=0).documents(self.seed)
             return (document.text for document in documents)
         if self.source == "python-docs":
-            return corpora.python_docs()
+            return interpreter.python_docs()
         if self.source == "python-source":
-            return corpora.python_source()
+            return interpreter.python_source()
         folder = public_data.data_folder(os.environ)
         if self.source == "shakespeare":
             file = public_data.TINY_SHAKESPEARE.fetch(
                 self.cache.expanduser(), folder=folder, progress=self.progress
             )
-            return corpora.read_texts(file)
+            return texts.read_texts(file)
         return public_data.HUB_DATASETS[self.source].texts(folder)

@@ -16,7 +16,7 @@ from scratchlm.text.cleaning.quality import (
 )
 from scratchlm.text.cleaning.roc import auc
 from scratchlm.text.cleaning.steps import Rejection, Rule
-from scratchlm.text.corpora.texts import python_docs
+from scratchlm.text.corpora.interpreter import python_docs
 
 GOOD = [doc[:600] for doc in python_docs(120_000)]
 BAD = ["buy cheap watches now " * 20 + word for word in "abcdefghij"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import regex
 
-from scratchlm.text.corpora.texts import python_docs
+from scratchlm.text.corpora.interpreter import python_docs
 from scratchlm.text.deduplication import minhash
 from scratchlm.text.deduplication.decontamination import (
     Contamination,

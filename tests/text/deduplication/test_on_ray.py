@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from scratchlm.text.corpora.texts import python_source
+from scratchlm.text.corpora.interpreter import python_source
 from scratchlm.text.deduplication.on_ray import Columns, deduplicate_dataset
 from scratchlm.text.deduplication.pipeline import DedupConfig, deduplicate
 

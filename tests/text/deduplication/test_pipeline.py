@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scratchlm.foundation import parallel
-from scratchlm.text.corpora.texts import python_docs
+from scratchlm.text.corpora.interpreter import python_docs
 from scratchlm.text.deduplication import minhash
 from scratchlm.text.deduplication.minhash import distinct, jaccard
 from scratchlm.text.deduplication.pipeline import (

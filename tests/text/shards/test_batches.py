@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,7 +14,11 @@ from scratchlm.text.shards.writing import ShardConfig, write_shards
 from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 END = "<|endoftext|>"
-TOKENIZER = BPETokenizer.train(["ab ab"], 258, special_tokens=[END])
+
+
+@cache
+def trained():
+    return BPETokenizer.train(["ab ab"], 258, special_tokens=[END])
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +29,7 @@ def corpora(tmp_path_factory):
         folder = tmp_path_factory.mktemp(name)
         docs = ["".join(chr(first + i) for i in range(n))] * 3
         config = ShardConfig(shard_tokens=10)
-        made[name] = write_shards(docs, TOKENIZER, folder, config, workers=1)
+        made[name] = write_shards(docs, trained(), folder, config, workers=1)
     return made
 
 

@@ -1,4 +1,5 @@
 import hashlib
+from functools import cache
 
 import numpy as np
 import pytest
@@ -15,9 +16,13 @@ from scratchlm.text.shards.manifest import Settings, ShardConfig
 from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 END = "<|endoftext|>"
-TOKENIZER = BPETokenizer.train(
-    ["she sells sea shells"], 263, special_tokens=[END]
-)
+
+
+@cache
+def trained():
+    return BPETokenizer.train(
+        ["she sells sea shells"], 263, special_tokens=[END]
+    )
 
 
 def batch(lengths):
@@ -28,14 +33,14 @@ def batch(lengths):
 
 def test_each_document_has_its_end():
     """A special token that a document spells, taken for its end."""
-    settings = Settings.of(TOKENIZER, ShardConfig())
+    settings = Settings.of(trained(), ShardConfig())
     texts = ["she sells", "", f"a{END}b"]
-    encoded = encode_batch(TOKENIZER, settings, texts)
-    end = TOKENIZER.special_tokens[END]
+    encoded = encode_batch(trained(), settings, texts)
+    end = trained().special_tokens[END]
     assert np.count_nonzero(encoded.tokens == end) == 3
     parts = np.split(encoded.tokens, encoded.ends)[:-1]
     for text, part in zip(texts, parts, strict=True):
-        assert TOKENIZER.decode(part[:-1]) == text
+        assert trained().decode(part[:-1]) == text
         assert part[-1] == end
     assert encoded.digests[32:64] == hashlib.sha256(b"").digest()
     assert encoded.part(1, 3).ends.tolist() == [1, len(encoded.tokens) - 4]
@@ -43,8 +48,8 @@ def test_each_document_has_its_end():
 
 def test_without_ends():
     """An end of None put behind each document."""
-    settings = Settings.of(TOKENIZER, ShardConfig(end_of_text=None))
-    encoded = encode_batch(TOKENIZER, settings, ["ab", "", "c"])
+    settings = Settings.of(trained(), ShardConfig(end_of_text=None))
+    encoded = encode_batch(trained(), settings, ["ab", "", "c"])
     assert encoded.tokens.tolist() == [97, 98, 99]
     assert encoded.ends.tolist() == [2, 2, 3]
 

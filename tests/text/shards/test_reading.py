@@ -1,4 +1,5 @@
 import pickle
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,51 +12,63 @@ from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 END = "<|endoftext|>"
 DOCS = ["she sells", "", "sea shells", "by the sea shore " * 5, "x", "yz"]
-TOKENIZER = BPETokenizer.train(DOCS, 270, special_tokens=[END])
-TOKENS = [
-    [*TOKENIZER.encode_ordinary(d), TOKENIZER.vocab_size - 1] for d in DOCS
-]
-FLAT = [token for doc in TOKENS for token in doc]
+
+
+@cache
+def trained():
+    return BPETokenizer.train(DOCS, 270, special_tokens=[END])
+
+
+@cache
+def tokens():
+    return [
+        [*trained().encode_ordinary(d), trained().vocab_size - 1] for d in DOCS
+    ]
+
+
+@cache
+def flat():
+    return [token for doc in tokens() for token in doc]
 
 
 @pytest.fixture(scope="module", params=[1, 12, 10_000])
 def shards(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("shards")
     config = ShardConfig(shard_tokens=request.param)
-    return write_shards(DOCS, TOKENIZER, folder, config, workers=1)
+    return write_shards(DOCS, trained(), folder, config, workers=1)
 
 
 def test_documents_come_back(shards):
     """A document at the border of two shards, lost or given twice."""
     assert len(shards) == len(DOCS)
-    assert [doc.tolist() for doc in shards] == TOKENS
-    assert [shards[i].tolist() for i in range(len(DOCS))] == TOKENS
-    assert shards[-1].tolist() == TOKENS[-1]
+    assert [doc.tolist() for doc in shards] == tokens()
+    assert [shards[i].tolist() for i in range(len(DOCS))] == tokens()
+    assert shards[-1].tolist() == tokens()[-1]
     with pytest.raises(IndexError):
         shards[len(DOCS)]
-    assert TOKENIZER.decode(shards[3][:-1]) == DOCS[3]
+    assert trained().decode(shards[3][:-1]) == DOCS[3]
     starts = shards.document_starts()
-    assert np.diff(starts).tolist() == [len(doc) for doc in TOKENS]
+    assert np.diff(starts).tolist() == [len(doc) for doc in tokens()]
 
 
 @settings(max_examples=200)
 @given(st.data())
 def test_ranges_cross_the_borders_of_files(shards, data):
     """A range that stops at the end of its file, or starts over there."""
-    assert shards.n_tokens == len(FLAT)
-    start = data.draw(st.integers(0, len(FLAT)))
-    stop = data.draw(st.integers(start, len(FLAT)))
-    assert shards.read(start, stop).tolist() == FLAT[start:stop]
-    length = data.draw(st.integers(1, len(FLAT)))
-    last = len(FLAT) - length
+    assert shards.n_tokens == len(flat())
+    start = data.draw(st.integers(0, len(flat())))
+    stop = data.draw(st.integers(start, len(flat())))
+    assert shards.read(start, stop).tolist() == flat()[start:stop]
+    length = data.draw(st.integers(1, len(flat())))
+    last = len(flat()) - length
     starts = np.array(data.draw(st.lists(st.integers(0, last))), np.int64)
     windows = shards.windows(starts, length)
-    assert windows.tolist() == [FLAT[s : s + length] for s in starts]
+    assert windows.tolist() == [flat()[s : s + length] for s in starts]
     assert windows.dtype == np.int64
     documents = np.array(data.draw(st.lists(st.integers(0, 5))), np.int64)
     starts = shards.document_starts()
     taken = shards.ranges(starts[documents], np.diff(starts)[documents])
-    assert taken.tolist() == [t for i in documents for t in TOKENS[i]]
+    assert taken.tolist() == [t for i in documents for t in tokens()[i]]
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, 3), (3, 2), (0, 10**6)])
@@ -65,20 +78,21 @@ def test_ranges_outside_are_named(shards, start, stop):
         shards.read(start, stop)
 
 
-@pytest.mark.parametrize(("start", "length"), [(-1, 3), (len(FLAT) - 2, 3)])
-def test_no_memory_is_read_that_is_no_shard(shards, start, length):
-    """An index beyond the files, into whatever lies between them."""
-    starts, lengths = np.array([0, start]), np.array([1, length])
-    with pytest.raises(ValueError, match="there are no tokens"):
-        shards.windows(starts, length)
-    with pytest.raises(ValueError, match="there are no tokens"):
-        shards.ranges(starts, lengths)
+def test_nothing_is_read_that_is_no_shard(shards):
+    """An index of -1, which Python takes for the last token, or one beyond
+    the end."""
+    for start in (-1, len(flat()) - 2):
+        starts, lengths = np.array([0, start]), np.array([1, 3])
+        with pytest.raises(ValueError, match="there are no tokens"):
+            shards.windows(starts, 3)
+        with pytest.raises(ValueError, match="there are no tokens"):
+            shards.ranges(starts, lengths)
 
 
 def test_an_empty_range_at_the_end(shards):
     """A last document without tokens, sought behind the last file."""
-    starts, lengths = np.array([0, len(FLAT)]), np.array([2, 0])
-    assert shards.ranges(starts, lengths).tolist() == FLAT[:2]
+    starts, lengths = np.array([0, len(flat())]), np.array([2, 0])
+    assert shards.ranges(starts, lengths).tolist() == flat()[:2]
 
 
 def test_nothing_is_copied(shards):
@@ -92,7 +106,7 @@ def test_nothing_is_copied(shards):
 def test_pickled_by_the_name_of_its_folder(tmp_path):
     """A memory map that goes to each worker as a copy of all it maps."""
     text = "she sells sea shells " * 5000
-    shards = write_shards([text], TOKENIZER, tmp_path, workers=1)
+    shards = write_shards([text], trained(), tmp_path, workers=1)
     plain = np.memmap(tmp_path / "shard-00000.tokens", "<u2", "r")
     assert len(pickle.dumps(plain)) > 2 * shards.n_tokens
     data = pickle.dumps(shards)
@@ -103,7 +117,7 @@ def test_pickled_by_the_name_of_its_folder(tmp_path):
 def test_documents_without_tokens(tmp_path):
     """An empty file, which no system maps into memory."""
     config = ShardConfig(shard_tokens=1, end_of_text=None)
-    shards = write_shards(["", ""], TOKENIZER, tmp_path, config)
+    shards = write_shards(["", ""], trained(), tmp_path, config)
     assert [doc.tolist() for doc in shards] == [[], []]
     assert shards.end_id is None
     assert shards.read(0, 0).tolist() == []
@@ -114,7 +128,7 @@ def test_documents_without_tokens(tmp_path):
 @pytest.fixture
 def folder(tmp_path):
     config = ShardConfig(shard_tokens=12)
-    write_shards(DOCS, TOKENIZER, tmp_path, config, workers=1)
+    write_shards(DOCS, trained(), tmp_path, config, workers=1)
     return tmp_path
 
 
@@ -158,13 +172,13 @@ def test_another_tokenizer_is_refused(folder):
         ValueError, match=r"manifest\.json.*load the tokenizer"
     ):
         TokenShards(folder, other)
-    assert len(TokenShards(folder, TOKENIZER, verify=True)) == len(DOCS)
+    assert len(TokenShards(folder, trained(), verify=True)) == len(DOCS)
 
 
 def test_the_fingerprint_is_of_the_content(tmp_path, folder):
     """Two corpora that a resumed run cannot tell apart."""
     one = TokenShards(folder).fingerprint
     config = ShardConfig(shard_tokens=12)
-    again = write_shards(DOCS, TOKENIZER, tmp_path / "a", config)
-    other = write_shards(DOCS[1:], TOKENIZER, tmp_path / "b", config)
+    again = write_shards(DOCS, trained(), tmp_path / "a", config)
+    other = write_shards(DOCS[1:], trained(), tmp_path / "b", config)
     assert one == again.fingerprint != other.fingerprint

@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,17 +16,21 @@ from scratchlm.text.shards.writing import ShardConfig, write_shards
 from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 END = "<|endoftext|>"
-TOKENIZER = BPETokenizer.train(["ab ab"], 258, special_tokens=[END])
 END_ID = 257
 LENGTHS = [3, 1, 7, 20, 2, 0, 5, 1, 9, 4]
 DOCS = ["".join(chr(97 + i) for _ in range(n)) for i, n in enumerate(LENGTHS)]
+
+
+@cache
+def trained():
+    return BPETokenizer.train(["ab ab"], 258, special_tokens=[END])
 
 
 @pytest.fixture(scope="module", params=[1, 9, 1000])
 def shards(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("shards")
     config = ShardConfig(shard_tokens=request.param)
-    return write_shards(DOCS, TOKENIZER, folder, config, workers=1)
+    return write_shards(DOCS, trained(), folder, config, workers=1)
 
 
 def everything(rows):
@@ -134,7 +140,7 @@ def test_rows_that_cannot_be_are_named(shards, tmp_path):
     with pytest.raises(ValueError, match="62 tokens, and a row of 62"):
         ChoppedRows(shards, 62)
     config = ShardConfig(end_of_text=None)
-    bare = write_shards(DOCS, TOKENIZER, tmp_path, config, workers=1)
+    bare = write_shards(DOCS, trained(), tmp_path, config, workers=1)
     ChoppedRows(bare, 4)
     with pytest.raises(ValueError, match=r"no end; write.*end_of_text"):
         ChoppedRows(bare, 4, documents=True)

@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 
 from scratchlm.foundation import parallel
-from scratchlm.text.corpora.texts import python_docs
+from scratchlm.text.corpora.interpreter import python_docs
 from scratchlm.text.shards.reading import TokenShards
 from scratchlm.text.shards.writing import ShardConfig, write_shards
 from scratchlm.text.tokenizer.bpe import BPETokenizer
@@ -107,7 +107,7 @@ PROGRAM = """
 import sys
 from scratchlm.foundation import parallel
 from scratchlm.text.tokenizer.bpe import BPETokenizer
-from scratchlm.text.corpora.texts import python_docs
+from scratchlm.text.corpora.interpreter import python_docs
 from scratchlm.text.shards.writing import ShardConfig, write_shards
 parallel.BATCH = 5000
 docs = [doc[:3000] for doc in python_docs(120_000)]

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, UInt64
 
 from scratchlm.foundation.arguments import not_one_string
+from scratchlm.foundation.arrays import spans
 from scratchlm.foundation.parallel import batches
 from scratchlm.text.deduplication.minhash import text_blocks
 from scratchlm.text.deduplication.shingles import shingle, unit_hashes
@@ -141,8 +142,7 @@ class _Table:
         hashes = grams.hashes[at]
         low = np.searchsorted(self.hashes, hashes)
         counts = np.searchsorted(self.hashes, hashes, "right") - low
-        place = np.repeat(low - np.cumsum(counts) + counts, counts)
-        place += np.arange(counts.sum())
+        place = spans(low, counts)
         documents = np.searchsorted(grams.offsets, at, "right") - 1
         found = np.unique(
             np.stack([np.repeat(documents, counts), place], 1), axis=0

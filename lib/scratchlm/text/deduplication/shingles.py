@@ -17,6 +17,7 @@ import regex
 from jaxtyping import Bool, Int64, UInt8, UInt64
 
 from scratchlm.foundation.arguments import one_of
+from scratchlm.foundation.arrays import spans
 from scratchlm.foundation.bits import spread
 
 Unit: TypeAlias = Literal["words", "characters"]
@@ -197,9 +198,8 @@ def _padded(
 ) -> tuple[Hashes, Offsets]:
     """Give each text its new number of units, with zeros at its end."""
     wider = np.append(0, np.cumsum(counts)).astype(np.int64)
-    shift = np.repeat(wider[:-1] - offsets[:-1], np.diff(offsets))
     padded = np.zeros(wider[-1], np.uint64)
-    padded[np.arange(len(units)) + shift] = units
+    padded[spans(wider[:-1], np.diff(offsets))] = units
     return padded, wider
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int, Int64
 
-from scratchlm.text.tokenizer.arrays.table import Numbers
+from scratchlm.foundation.arrays import Numbers
 
 
 class Packing(NamedTuple):

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Int64, Integer, UInt
 from numpy.lib.stride_tricks import as_strided
 
+from scratchlm.foundation.arrays import spans
 from scratchlm.text.shards.manifest import (
     MANIFEST,
     Manifest,
@@ -273,18 +274,3 @@ def _from_zero(counts: list[int]) -> Int64[np.ndarray, "_"]:
 
 def _address(array: Integer[np.ndarray, "_"]) -> int:
     return int(array.__array_interface__["data"][0])
-
-
-def spans(
-    starts: Int[np.ndarray, "n"], lengths: Int[np.ndarray, "n"]
-) -> Int64[np.ndarray, "_"]:
-    """The numbers of ranges, one range after another.
-
-    >>> spans(np.array([10, 20]), np.array([3, 2])).tolist()
-    [10, 11, 12, 20, 21]
-    """
-    ends = np.cumsum(lengths)
-    total = int(ends[-1]) if len(ends) else 0
-    return np.asarray(
-        np.arange(total) + np.repeat(starts - (ends - lengths), lengths)
-    )

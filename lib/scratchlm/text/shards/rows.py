@@ -9,9 +9,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int, Int32, Int64
 
+from scratchlm.foundation.arrays import Numbers, spans
 from scratchlm.text.shards.packing import best_fit
-from scratchlm.text.shards.reading import TokenShards, spans
-from scratchlm.text.tokenizer.arrays.table import Numbers
+from scratchlm.text.shards.reading import TokenShards
 
 IGNORED = -100  # the target that PyTorch's cross_entropy leaves out
 
