@@ -3,10 +3,10 @@ import json
 import pytest
 
 from scratchlm.interop.hf.tokenizer import read_tokenizer
-from scratchlm.interop.tokenizers.tiktoken import to_printable
 from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
 from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer
 from scratchlm.text.tokenizer.bpe import BPETokenizer
+from scratchlm.text.tokenizer.printable import to_printable
 
 TEXTS = ["the cat sat on the mat", "the bat sat"] * 9
 SIZES = {BPETokenizer: 260, WordPieceTokenizer: 30, UnigramTokenizer: 270}

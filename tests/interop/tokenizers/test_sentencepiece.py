@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from sentencepiece import sentencepiece_model_pb2 as proto
 from tokenizers import Tokenizer
 
-from scratchlm.text.corpora.texts import python_docs, python_source
+from scratchlm.interop.tokenizers.sentencepiece import from_sentencepiece
+from scratchlm.text.corpora.interpreter import python_docs, python_source
 from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
 
 DOCS = list(python_docs(150_000))
-SPACE = "\u2581"
+SPACE_MARK = "\u2581"
 
 
 def trained(**changes) -> bytes:
@@ -43,7 +44,7 @@ def pair(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "m.model"
     path.write_bytes(trained(byte_fallback=request.param))
     theirs = sentencepiece.SentencePieceProcessor(model_file=str(path))
-    return theirs, UnigramTokenizer.from_sentencepiece(str(path))
+    return theirs, from_sentencepiece(str(path))
 
 
 @pytest.mark.untraced
@@ -53,7 +54,7 @@ def test_segments_as_sentencepiece_does_on_real_text(pair):
     theirs, ours = pair
     texts = [part for doc in DOCS for part in doc.split("\n\n")]
     texts += "\n".join(python_source(200_000)).split("\n\n")
-    texts = [text for text in texts if SPACE not in text]
+    texts = [text for text in texts if SPACE_MARK not in text]
     assert len(texts) > 1000
     for text in texts:
         assert ours.encode_ordinary(text) == theirs.encode(text)
@@ -66,7 +67,7 @@ awkward = st.text("aeit  =*-é日\n\t'\"()\u0301😀", max_size=60)
 def test_segments_as_sentencepiece_does_on_any_text(pair, text):
     """Runs of unknown characters, of which the two make one id or many."""
     theirs, ours = pair
-    text = text.replace(SPACE, "").replace("\0", "")
+    text = text.replace(SPACE_MARK, "").replace("\0", "")
     ids = ours.encode_ordinary(text)
     assert ids == theirs.encode(text)
     if ours.byte_ids:
@@ -137,7 +138,7 @@ def test_models_that_do_more_are_refused(tmp_path, options, message):
     path = tmp_path / "m.model"
     path.write_bytes(trained(vocab_size=300, **options))
     with pytest.raises(ValueError, match=message) as error:
-        UnigramTokenizer.from_sentencepiece(path)
+        from_sentencepiece(path)
     assert str(path) in str(error.value)
 
 
@@ -145,13 +146,13 @@ def test_files_that_are_no_model(tmp_path):
     """A protobuf error that does not say of which file."""
     path = tmp_path / "m.model"
     with pytest.raises(ValueError, match=r"cannot read .*m\.model"):
-        UnigramTokenizer.from_sentencepiece(path)
+        from_sentencepiece(path)
     path.write_bytes(b"\xff\xff\xff")
     with pytest.raises(ValueError, match=r"cannot read .*m\.model"):
-        UnigramTokenizer.from_sentencepiece(path)
+        from_sentencepiece(path)
     path.write_bytes(proto.ModelProto().SerializeToString())
     with pytest.raises(ValueError, match="no tokens"):
-        UnigramTokenizer.from_sentencepiece(path)
+        from_sentencepiece(path)
 
 
 def test_without_sentencepiece(tmp_path, monkeypatch):
@@ -159,4 +160,4 @@ def test_without_sentencepiece(tmp_path, monkeypatch):
     name = "sentencepiece.sentencepiece_model_pb2"
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ValueError, match=r'pip install "scratchlm\[book\]"'):
-        UnigramTokenizer.from_sentencepiece(tmp_path / "m.model")
+        from_sentencepiece(tmp_path / "m.model")

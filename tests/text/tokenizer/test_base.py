@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from scratchlm.foundation import parallel
-from scratchlm.text.corpora.texts import python_docs
+from scratchlm.text.corpora.interpreter import python_docs
 from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
 from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer
 from scratchlm.text.tokenizer.base import SubwordTokenizer

@@ -1,30 +1,36 @@
 """Merging one piece: short and long ways agree, and neither is quadratic."""
 
 import random
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchlm.text.tokenizer import merging as bpe_merge
+from scratchlm.text.tokenizer import merging
 from scratchlm.text.tokenizer.bpe import BPETokenizer
 from scratchlm.text.tokenizer.merging import (
     MergeRules,
     merge_long_piece,
     merge_piece,
+    token_ids,
 )
 
 BYTES = {bytes([byte]): byte for byte in range(256)}
-TOKENIZER = BPETokenizer.train(
-    ["abacab aab aaaa bacca cabba aaab abba cc bcbc"], 275
-)
+
+
+@cache
+def trained():
+    return BPETokenizer.train(
+        ["abacab aab aaaa bacca cabba aaab abba cc bcbc"], 275
+    )
 
 
 @settings(deadline=None)
 @given(st.text("abc", max_size=150))
 def test_long_way_equals_short_way(symbols):
     """A dead symbol merged again, or a neighbour lost from the list."""
-    rules = TOKENIZER.rules
+    rules = trained().rules
     short = merge_piece(symbols, rules.ranks, rules.products)
     assert merge_long_piece(symbols, rules.ranks, rules.products) == short
 
@@ -49,7 +55,7 @@ class Counting(dict):
 
 def test_a_long_piece_is_not_quadratic():
     """A megabyte without a space that takes minutes."""
-    rules = TOKENIZER.rules
+    rules = trained().rules
     ranks = Counting(rules.ranks)
     piece = "".join(random.Random(0).choices("abc", k=20_000))
     merge_piece(piece, ranks, rules.products)
@@ -60,16 +66,16 @@ def test_long_pieces_take_the_long_way(monkeypatch):
     """A threshold that no piece reaches."""
     seen = []
     monkeypatch.setattr(
-        bpe_merge, "merge_long_piece", lambda s, *_: seen.append(s) or s
+        merging, "merge_long_piece", lambda s, *_: seen.append(s) or s
     )
-    TOKENIZER.rules.merge(b"a" * (bpe_merge.LONG + 1))
+    trained().rules.merge(b"a" * (merging.HEAP_WINS + 1))
     assert len(seen) == 1
 
 
 def test_a_megabyte_of_one_letter_encodes():
     """Memory or recursion that grows with the square of the piece."""
     text = "a" * 300_000 + "b" * 300_000
-    assert TOKENIZER.decode(TOKENIZER.encode(text)) == text
+    assert trained().decode(trained().encode(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -102,3 +108,9 @@ def test_a_token_that_nothing_merges_to():
     assert rules.apply(b"abc") == chr(256) + "c"
     assert MergeRules(vocab, merges, True).apply(b"abc") == chr(258)
     assert MergeRules(vocab, (*merges[:2], (b"ab", b"c"))).all_reachable()
+
+
+def test_ids_beyond_the_first_plane():
+    """A token whose character is half of a surrogate pair to UTF-16."""
+    high = [0, 0xD800, 0xDFFF, 0x10FFFF]
+    assert token_ids("".join(map(chr, high))).tolist() == high

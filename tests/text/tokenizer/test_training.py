@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchlm.foundation import parallel
-from scratchlm.text.corpora.texts import python_docs
+from scratchlm.text.corpora.interpreter import python_docs
 from scratchlm.text.tokenizer.bpe import BPETokenizer
 from scratchlm.text.tokenizer.patterns import find_pattern
 from scratchlm.text.tokenizer.training import count_pieces, learn_merges

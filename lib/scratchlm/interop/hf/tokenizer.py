@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 
 from scratchlm.interop.hf.files import read_settings
+from scratchlm.interop.tokenizers.gpt2 import from_gpt2_files
 from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
 from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer
 from scratchlm.text.tokenizer.base import SubwordTokenizer
@@ -41,5 +42,5 @@ def read_tokenizer(folder: Path) -> SubwordTokenizer | None:
             warnings.warn(str(error), stacklevel=3)
             return None
     if all((folder / name).is_file() for name in _GPT2_FILES):
-        return BPETokenizer.from_gpt2_files(*(folder / n for n in _GPT2_FILES))
+        return from_gpt2_files(*(folder / n for n in _GPT2_FILES))
     return None

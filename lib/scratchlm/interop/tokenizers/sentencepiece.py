@@ -6,23 +6,27 @@ segments. This package takes models that leave the text as it is.
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
+from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
 
-SPACE = "\u2581"
+SPACE_MARK = "\u2581"
 # The whole text is one piece: sentencepiece cuts nothing before it segments.
 WHOLE = r"[\s\S]+"
 
 
-def read(cls: type["UnigramTokenizer"], path: Path) -> "UnigramTokenizer":
-    """Read a tokenizer from a ``.model`` file.
+def from_sentencepiece(path: str | Path) -> UnigramTokenizer:
+    """Read a unigram model that sentencepiece trained; ids stay.
+
+    Args:
+        path: its ``.model`` file.
 
     Raises:
-        ValueError: the file is missing or no such model, does what this
-            package does not, or sentencepiece is not installed.
+        ValueError: the file is missing or no such model, or it changes the
+            text before it segments, which this package does not; or
+            sentencepiece is not installed.
     """
+    path = Path(path)
     try:
         proto = import_module("sentencepiece.sentencepiece_model_pb2")
         messages = import_module("google.protobuf.message")
@@ -41,7 +45,7 @@ def read(cls: type["UnigramTokenizer"], path: Path) -> "UnigramTokenizer":
         ) from error
     try:
         _refuse(model)
-        return cls(**_parts(model))
+        return UnigramTokenizer(**_fields(model))
     except ValueError as error:
         raise ValueError(
             f"{path} is not a model that this package can load: {error}; use "
@@ -67,14 +71,14 @@ def _refuse(model: Any) -> None:
         raise ValueError("it treats spaces in its own way")
 
 
-def _parts(model: Any) -> dict[str, Any]:
+def _fields(model: Any) -> dict[str, Any]:
     scores: dict[str, float] = {}
     vocab: dict[str, int] = {}
     special: dict[str, int] = {}
     byte_ids: dict[str, int] = {}
     unknown = None
     for i, token in enumerate(model.pieces):
-        text = token.piece.replace(SPACE, " ")
+        text = token.piece.replace(SPACE_MARK, " ")
         if token.type == token.NORMAL:
             scores[text], vocab[text] = token.score, i
         elif token.type == token.BYTE:

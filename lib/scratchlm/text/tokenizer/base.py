@@ -18,12 +18,12 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from jaxtyping import Integer, UInt
 
+from scratchlm.foundation.arrays import Numbers
 from scratchlm.foundation.parallel import batches, n_workers, ordered_map
-from scratchlm.text.tokenizer.arrays.table import Numbers
-from scratchlm.text.tokenizer.encoding import TextSpeller
 from scratchlm.text.tokenizer.file import Parts, read_folder, write_folder
 from scratchlm.text.tokenizer.patterns import Pattern, find_pattern
 from scratchlm.text.tokenizer.special_tokens import SpecialTokens
+from scratchlm.text.tokenizer.spelling import TextSpeller
 from scratchlm.text.tokenizer.streaming import segments, whole_characters
 
 Loaded = TypeVar("Loaded", bound="SubwordTokenizer")
@@ -84,9 +84,10 @@ class SubwordTokenizer(ABC):
     def _identity(self) -> list[Any]:
         """All that determines the output, as JSON can hold it."""
 
+    @staticmethod
     @abstractmethod
-    def _document(self) -> Parts:
-        """What ``tokenizer.json`` holds."""
+    def _document_of(fields: Parts) -> Parts:
+        """What ``tokenizer.json`` holds of a tokenizer with these fields."""
 
     @staticmethod
     @abstractmethod
@@ -217,7 +218,7 @@ class SubwordTokenizer(ABC):
             ValueError: ``folder`` is a file, or the tokenizer has ids that
                 such a file cannot say.
         """
-        write_folder(Path(folder), self._document())
+        write_folder(Path(folder), self._document_of(self._fields()))
 
     @classmethod
     def load(cls: type[Loaded], folder: str | Path) -> Loaded:
@@ -277,6 +278,9 @@ class SubwordTokenizer(ABC):
                 "tokenizer?"
             ) from None
 
+    def _fields(self) -> Parts:
+        """All that makes the tokenizer, without what is cached."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
     def __reduce__(self) -> tuple[Any, ...]:
-        state = {f.name: getattr(self, f.name) for f in fields(self)}
-        return partial(type(self), **state), ()  # without what is cached
+        return partial(type(self), **self._fields()), ()

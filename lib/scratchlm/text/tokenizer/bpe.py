@@ -7,21 +7,16 @@ come the merged tokens in the order of their merges, then the special tokens.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Integer
 
-from scratchlm.interop.tokenizers import tiktoken as published
-from scratchlm.text.tokenizer import file as tokenizer_json
-from scratchlm.text.tokenizer import training as bpe_training
 from scratchlm.text.tokenizer.base import SubwordTokenizer
+from scratchlm.text.tokenizer.bpe_file import bpe_document, bpe_fields
 from scratchlm.text.tokenizer.encoding import TextMerger
 from scratchlm.text.tokenizer.merging import MergeRules, Pair
-
-if TYPE_CHECKING:
-    import tiktoken
+from scratchlm.text.tokenizer.training import train_bpe
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,7 +45,8 @@ class BPETokenizer(SubwordTokenizer):
 
     _small_batch: ClassVar[int] = 10_000_000
     _kind: ClassVar[str] = "byte-level BPE tokenizer"
-    _fields_of = staticmethod(tokenizer_json.bpe_fields)
+    _document_of = staticmethod(bpe_document)
+    _fields_of = staticmethod(bpe_fields)
 
     @classmethod
     def train(  # noqa: PLR0913
@@ -90,8 +86,7 @@ class BPETokenizer(SubwordTokenizer):
         >>> tokenizer.encode("she sells")
         [261, 260, 258]
         """
-        return bpe_training.train(
-            cls,
+        fields = train_bpe(
             texts,
             vocab_size,
             pattern=pattern,
@@ -99,6 +94,7 @@ class BPETokenizer(SubwordTokenizer):
             workers=workers,
             progress=progress,
         )
+        return cls(**fields)
 
     def decode(
         self,
@@ -126,31 +122,6 @@ class BPETokenizer(SubwordTokenizer):
             ValueError: an id is not in the vocabulary.
         """
         return b"".join(self._spellings(ids, self.bytes_of))
-
-    @classmethod
-    def from_tiktoken(cls, encoding: "tiktoken.Encoding") -> "BPETokenizer":
-        """Take over a tiktoken encoding; ids stay as they are."""
-        return published.from_tiktoken(cls, encoding)
-
-    def to_tiktoken(self, name: str = "scratchlm") -> "tiktoken.Encoding":
-        """Make a tiktoken encoding that gives the same ids.
-
-        Raises:
-            ValueError: the ids do not follow the order of the merges.
-        """
-        return published.to_tiktoken(name, self)
-
-    @classmethod
-    def from_gpt2_files(
-        cls, vocab_json: str | Path, merges_txt: str | Path
-    ) -> "BPETokenizer":
-        """Read the two files in which GPT-2 was published.
-
-        Raises:
-            ValueError: a file is missing or malformed.
-        """
-        paths = Path(vocab_json), Path(merges_txt)
-        return published.from_gpt2_files(cls, *paths)
 
     @cached_property
     def rules(self) -> MergeRules:
@@ -182,6 +153,3 @@ class BPETokenizer(SubwordTokenizer):
             sorted(self.special_tokens.items()),
             self.whole_pieces,
         ]
-
-    def _document(self) -> dict[str, Any]:
-        return tokenizer_json.bpe_document(self)

@@ -7,15 +7,10 @@ does not do, it refuses to load, since to ignore it would give other ids.
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from scratchlm.foundation.durable import write_whole
-from scratchlm.interop.tokenizers.tiktoken import from_printable, to_printable
-from scratchlm.text.tokenizer.merging import Pair
 from scratchlm.text.tokenizer.patterns import CL100K, GPT2, find_pattern
-
-if TYPE_CHECKING:
-    from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 Parts = dict[str, Any]
 FILE = "tokenizer.json"
@@ -129,68 +124,6 @@ def document_of(
     }
 
 
-def bpe_document(state: "BPETokenizer") -> Parts:
-    """A byte-level BPE tokenizer as the file holds it."""
-    byte_level = {
-        "type": "ByteLevel",
-        "add_prefix_space": False,
-        "trim_offsets": True,
-        "use_regex": False,
-    }
-    split = split_rule(state.cutter.expression)
-    pre_tokenizer = {"type": "Sequence", "pretokenizers": [split, byte_level]}
-    model = {
-        "type": "BPE",
-        "dropout": None,
-        "unk_token": None,
-        "continuing_subword_prefix": None,
-        "end_of_word_suffix": None,
-        "fuse_unk": False,
-        "byte_fallback": False,
-        "ignore_merges": state.whole_pieces,
-        "vocab": {to_printable(t): i for t, i in state.vocab.items()},
-        "merges": [
-            [to_printable(a), to_printable(b)] for a, b in state.merges
-        ],
-    }
-    return document_of(state.special_tokens, pre_tokenizer, byte_level, model)
-
-
-def bpe_fields(document: Parts) -> Parts:
-    """The fields of a byte-level BPE tokenizer, from its document.
-
-    Raises:
-        ValueError: it does what this package does not.
-    """
-    model, rule = document["model"], document["pre_tokenizer"]
-    if not isinstance(rule, dict):
-        raise ValueError("its pre_tokenizer does not cut text into pieces")
-    if model.get("type", "BPE") != "BPE":
-        raise ValueError(f"its model is {model['type']!r}, not 'BPE'")
-    for key in (
-        "dropout",
-        "unk_token",
-        "continuing_subword_prefix",
-        "end_of_word_suffix",
-        "byte_fallback",
-    ):
-        if model.get(key):
-            raise ValueError(f"its model has {key} = {model[key]!r}")
-    special = special_of(document)
-    vocab = {
-        from_printable(name): i
-        for name, i in model["vocab"].items()
-        if name not in special
-    }
-    return {
-        "pattern": _pattern(rule),
-        "vocab": vocab,
-        "merges": tuple(map(_merge, model["merges"])),
-        "special_tokens": special,
-        "whole_pieces": bool(model.get("ignore_merges", False)),
-    }
-
-
 def special_of(document: Parts) -> dict[str, int]:
     """The special tokens of a document that does not normalise text.
 
@@ -209,12 +142,13 @@ def special_of(document: Parts) -> dict[str, int]:
     return special
 
 
-def split_rule(expression: str) -> Parts:
+def split_rule(pattern: str) -> Parts:
     """The pre-tokenizer that cuts text at a pattern's pieces.
 
     Args:
-        expression: the regular expression, as this package writes it.
+        pattern: a name or a regular expression, as a tokenizer takes it.
     """
+    expression = find_pattern(pattern).expression
     return {
         "type": "Split",
         "pattern": {"Regex": ONIGURUMA.get(expression, expression)},
@@ -235,22 +169,21 @@ def pattern_of(split: Parts) -> str:
     return find_pattern(FROM_ONIGURUMA.get(expression, expression)).name
 
 
-def _merge(merge: list[str] | str) -> Pair:
-    left, right = merge.split(" ") if isinstance(merge, str) else merge
-    return from_printable(left), from_printable(right)
+def split_fields(document: Parts, kind: str) -> Parts:
+    """The pattern and the special tokens of a document with one split.
 
+    Args:
+        document: the content of the file.
+        kind: the type that its model should have.
 
-def _pattern(rule: Parts) -> str:
-    """The pattern of a pre-tokenizer, which has one of two forms."""
-    rules = rule["pretokenizers"] if rule["type"] == "Sequence" else [rule]
-    *splits, last = rules
-    if last["type"] != "ByteLevel" or last.get("add_prefix_space", True):
-        raise ValueError(f"its pre-tokenizer ends in {last}")
-    if last.get("use_regex", True):
-        if splits:
-            raise ValueError(f"its pre-tokenizer splits twice: {rules}")
-        return "gpt2"
-    if len(splits) != 1 or splits[0]["type"] != "Split":
-        raise ValueError(f"its pre-tokenizer is {rules}")
-    (split,) = splits
-    return pattern_of(split)
+    Raises:
+        ValueError: its model is another, or it does more to text than cut
+            it.
+    """
+    model, rule = document["model"], document["pre_tokenizer"]
+    if model["type"] != kind:
+        raise ValueError(f"its model is {model['type']!r}, not {kind!r}")
+    if not isinstance(rule, dict) or rule["type"] != "Split":
+        raise ValueError(f"its pre-tokenizer is {rule}, not one Split")
+    special = special_of(document)
+    return {"pattern": pattern_of(rule), "special_tokens": special}

@@ -10,11 +10,15 @@ from heapq import heapify, heappop, heappush
 from operator import add
 from sys import maxunicode
 
+import numpy as np
+
+from scratchlm.foundation.arrays import Numbers
+
 Pair = tuple[bytes, bytes]
 
 # Above this many symbols the heap wins (measured here: the two ways meet
 # between 50 and 100 letters).
-LONG = 64
+HEAP_WINS = 64
 
 
 def merge_piece(symbols: str, ranks: Mapping[str, int], products: str) -> str:
@@ -29,7 +33,7 @@ def merge_piece(symbols: str, ranks: Mapping[str, int], products: str) -> str:
     Returns:
         The merged piece, one character per token.
     """
-    if len(symbols) > LONG:
+    if len(symbols) > HEAP_WINS:
         return merge_long_piece(symbols, ranks, products)
     nothing = len(products)  # a rank for pairs that do not merge
     tokens = list(symbols)
@@ -75,6 +79,16 @@ def merge_long_piece(
                 if rank >= 0:
                     heappush(heap, (rank, left))
     return "".join(tokens)
+
+
+def token_ids(tokens: str) -> Numbers:
+    """One id for each character, as numpy sees the string's UTF-32.
+
+    Args:
+        tokens: one character ``chr(id)`` per token.
+    """
+    packed = tokens.encode("utf-32-le", "surrogatepass")
+    return np.frombuffer(packed, "<u4").astype(np.int64)
 
 
 class MergeRules:

@@ -47,7 +47,7 @@ O200K = (
 
 # White space as the patterns mean it, Unicode's White_Space property. The
 # standard library's \s would add the four separators U+001C to U+001F.
-SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+WHITE_SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
 # Why a chunk never splits a piece. Write S for a character that is not space.
 #
@@ -62,12 +62,13 @@ SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 #    than the character after the run. A chunk alone falls into the pieces
 #    into which it falls in its text, if it ends in a whole run, in a line end
 #    or in a run that has lost its last character.
-_RUN = f"[{SPACE}]+(?![^{SPACE}])|[{SPACE}]"
-_GPT2_CHUNKS = f" ?[^{SPACE}]+|{_RUN}"
-_INLINE = SPACE.replace("\t-\r", "\t\v\f")
-_TO_LINE_END = rf"[{SPACE}]+\Z|[{SPACE}]*[\r\n]"
+_S = f"[^{WHITE_SPACE}]"
+_RUN = f"[{WHITE_SPACE}]+(?!{_S})|[{WHITE_SPACE}]"
+_GPT2_CHUNKS = f" ?{_S}+|{_RUN}"
+_INLINE = WHITE_SPACE.replace("\t-\r", "\t\v\f")
+_TO_LINE_END = rf"[{WHITE_SPACE}]+\Z|[{WHITE_SPACE}]*[\r\n]"
 _LINED_CHUNKS = (
-    rf"[{_INLINE}]?[^{SPACE}]+(?:[\r\n]+/[^{SPACE}]*)*+(?:{_TO_LINE_END})?"
+    rf"[{_INLINE}]?{_S}+(?:[\r\n]+/{_S}*)*+(?:{_TO_LINE_END})?"
     rf"|{_TO_LINE_END}|{_RUN}"
 )
 

@@ -8,20 +8,19 @@ where whatever follows leaves the pieces before it as they are.
 import re
 from collections.abc import Iterable, Iterator
 
-from scratchlm.text.tokenizer.patterns import SPACE, Pattern
+from scratchlm.text.tokenizer.patterns import WHITE_SPACE, Pattern
 from scratchlm.text.tokenizer.special_tokens import SpecialTokens, find_any
 
 # Characters collected before a cut is sought, and how far back from the end.
 # Both guessed: large against a call's overhead, small against memory.
-BLOCK = 1 << 15
+COLLECTED = 1 << 15
 WINDOW = 1 << 10
 
+_S = f"[^{WHITE_SPACE}]"
 # Between S and " S" (S: not space), and behind the line end of "S\nS", one
 # piece ends and the next begins in each named pattern (o200k lets "/" follow
 # a line end in a piece), and the text before falls into the same pieces alone.
-SAFE_CUT = re.compile(
-    rf"(?<=[^{SPACE}])(?= [^{SPACE}])|(?<=[^{SPACE}]\n)(?=[^{SPACE}/])"
-)
+SAFE_CUT = re.compile(rf"(?<={_S})(?= {_S})|(?<={_S}\n)(?=[^{WHITE_SPACE}/])")
 # A contraction, the farthest that the patterns look past a piece that does
 # not end in space, has three characters.
 LOOKAHEAD = 3
@@ -68,7 +67,7 @@ def segments(
     """
     finder = find_any(allowed)
     held: list[str] = []
-    size, enough = 0, BLOCK
+    size, enough = 0, COLLECTED
     for chunk in chunks:
         held.append(chunk)
         size += len(chunk)
@@ -87,7 +86,7 @@ def segments(
         yield from ((part, "") for part in settled)
         held = [text[done + taken :]]
         size = len(held[0])
-        enough = max(BLOCK, 2 * size)  # else a long piece is read n² times
+        enough = max(COLLECTED, 2 * size)  # else a long piece is read n² times
     yield from special.cut("".join(held), allowed)
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from heapq import heappop, heappush
 from itertools import chain, islice
 from operator import add
-from typing import TYPE_CHECKING
+from typing import Any
 
 from tqdm import tqdm
 
@@ -24,12 +24,8 @@ from scratchlm.text.tokenizer.merging import Pair
 from scratchlm.text.tokenizer.patterns import Pattern, find_pattern
 from scratchlm.text.tokenizer.special_tokens import SpecialTokens
 
-if TYPE_CHECKING:
-    from scratchlm.text.tokenizer.bpe import BPETokenizer
 
-
-def train(  # noqa: PLR0913
-    cls: type["BPETokenizer"],
+def train_bpe(  # noqa: PLR0913
     texts: Iterable[str],
     vocab_size: int,
     *,
@@ -37,8 +33,12 @@ def train(  # noqa: PLR0913
     special_tokens: Sequence[str],
     workers: int | None,
     progress: bool,
-) -> "BPETokenizer":
-    """Learn a vocabulary; :meth:`BPETokenizer.train` says how."""
+) -> dict[str, Any]:
+    """Learn the fields of a tokenizer; its ``train`` says how and from what.
+
+    Returns:
+        What makes a :class:`scratchlm.text.tokenizer.bpe.BPETokenizer`.
+    """
     n_merges = _room_for_merges(texts, vocab_size, special_tokens)
     counts = count_pieces(texts, pattern, workers=workers)
     if not counts:
@@ -54,13 +54,13 @@ def train(  # noqa: PLR0913
             "give more text or a smaller vocab_size",
             stacklevel=3,
         )
-    return cls(
-        pattern=pattern,
-        vocab={token: i for i, token in enumerate(tokens)},
-        merges=tuple(merges),
-        special_tokens=special.ids,
-        whole_pieces=True,
-    )
+    return {
+        "pattern": pattern,
+        "vocab": {token: i for i, token in enumerate(tokens)},
+        "merges": tuple(merges),
+        "special_tokens": special.ids,
+        "whole_pieces": True,
+    }
 
 
 def _room_for_merges(

@@ -5,121 +5,80 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from scratchlm.text.corpora.texts import python_docs
+from scratchlm.text.corpora.interpreter import python_docs
 from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
-from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer
 
-SPECIAL = ("<|endoftext|>", "<|end of turn|>")
-DOCS = list(python_docs(30_000))
-UNKNOWN = UnigramTokenizer.train(
-    DOCS, 700, byte_fallback=False, special_tokens=SPECIAL
-)
-TOKENIZERS = {
-    "wordpiece": WordPieceTokenizer.train(DOCS, 800, special_tokens=SPECIAL),
-    "wordpiece-o200k": WordPieceTokenizer.train(DOCS, 800, pattern="o200k"),
-    "unigram": UnigramTokenizer.train(DOCS, 900, special_tokens=SPECIAL),
-    "unigram-cl100k": UnigramTokenizer.train(DOCS, 900, pattern="cl100k"),
-    "unigram-unk": UNKNOWN,
-    "whole": UnigramTokenizer.train(DOCS[:9], 800, pattern=r"[\s\S]+"),
-}
+NAMES = ("unigram", "unigram-cl100k", "unigram-unk", "whole")
 awkward = st.text(st.sampled_from("aZé1 \t\n\r\u3000'/,!sltr日本\u0301😀#=-"))
+DOCS = list(python_docs(20_000))
+SPECIAL = ("<|endoftext|>", "<|end of turn|>")
 texts = st.lists(
     st.one_of(awkward, st.sampled_from(SPECIAL), st.sampled_from(DOCS)),
     max_size=5,
 )
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """A folder for each tokenizer, and Hugging Face's reading of it."""
-    made = {}
-    for name, tokenizer in TOKENIZERS.items():
-        folder = tmp_path_factory.mktemp(name) / "new"
-        tokenizer.save(folder)
-        theirs = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        made[name] = folder, theirs
-    return made
-
-
-@pytest.fixture
-def spoilt(folders, tmp_path, edited):
-    """Writes a tokenizer's file with one change."""
-
-    def written(name, place, value):
-        source = folders[name][0] / "tokenizer.json"
-        path = tmp_path / "tokenizer.json"
-        path.write_text(edited(source, place, value), "utf-8")
-        return path
-
-    return written
-
-
-def test_load_gives_the_same_tokenizer(folders):
+@pytest.mark.parametrize("name", NAMES)
+def test_load_gives_the_same_tokenizer(trained, saved, name):
     """A field that does not survive the file."""
-    for name, tokenizer in TOKENIZERS.items():
-        loaded = type(tokenizer).load(str(folders[name][0]))
-        assert loaded.fingerprint == tokenizer.fingerprint
-        assert loaded.vocab_size == tokenizer.vocab_size
+    loaded = UnigramTokenizer.load(str(saved(name)))
+    assert loaded.fingerprint == trained(name).fingerprint
+    assert loaded.vocab_size == trained(name).vocab_size
 
 
-@settings(max_examples=60)
-@given(st.sampled_from([*TOKENIZERS]), texts)
-def test_tokenizers_encodes_equally(folders, name, parts):
-    """Patterns that Oniguruma reads in its own way, or ties and unknown
-    characters that the two treat differently."""
-    ours, theirs = TOKENIZERS[name], folders[name][1]
-    parts = (
-        parts if ours.special_tokens else [p for p in parts if p[:2] != "<|"]
-    )
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=15)
+@given(parts=texts)
+def test_tokenizers_encodes_equally(trained, theirs, name, parts):
+    """Patterns that Oniguruma reads in its own way, or ties and
+    unknown characters that the two treat differently."""
+    ours = trained(name)
+    if not ours.special_tokens:
+        parts = [part for part in parts if part not in SPECIAL]
     text = "".join(parts)
     ids = ours.encode(text, allowed_special="all")
-    assert theirs.encode(text).ids == ids
+    assert theirs(name).encode(text).ids == ids
     if name == "unigram-unk":
         return  # the two write an unknown character in their own ways
-    decoded = theirs.decode(ids, skip_special_tokens=False)
+    decoded = theirs(name).decode(ids, skip_special_tokens=False)
     assert decoded == ours.decode(ids)
 
 
-@pytest.mark.parametrize("name", ["wordpiece", "unigram"])
-def test_transformers_encodes_equally(folders, name):
+def test_a_byte_spelled_out_in_text(trained, theirs):
+    """The file lists the bytes among the tokens, so tokenizers takes the
+    text "<0x41>" for the byte it names, and A comes back. sentencepiece
+    keeps them apart, and so do we."""
+    text = "<0x41>"
+    for name, comes_back in (("unigram", text), ("whole", "A")):
+        ours, face = trained(name), theirs(name)
+        assert ours.decode(ours.encode(text)) == text
+        # Cut by pieces, the text does not reach their model as a whole.
+        assert face.decode(face.encode(text).ids) == comes_back
+
+
+def test_transformers_encodes_equally(trained, saved):
     """A config that names no class, or cleans up spaces after decoding."""
-    ours = TOKENIZERS[name]
+    ours = trained("unigram")
     text = "the tests , these are\n\n  of<|endoftext|> <|end of turn|>"
     ids = ours.encode(text, allowed_special="all")
-    loaded = AutoTokenizer.from_pretrained(folders[name][0])
+    loaded = AutoTokenizer.from_pretrained(saved("unigram"))
     assert loaded(text)["input_ids"] == ids
     assert loaded.decode(ids) == text
 
 
-def test_a_byte_spelled_out_in_text(folders):
-    """The file lists the bytes among the tokens, so tokenizers takes the
-    text "<0x41>" for the byte it names, and A comes back. sentencepiece
-    keeps them apart, and so do we."""
-    ours, theirs = TOKENIZERS["unigram"], folders["unigram"][1]
-    text = "<0x41>"
-    assert ours.decode(ours.encode(text)) == text
-    whole = TOKENIZERS["whole"], folders["whole"][1]
-    assert whole[0].decode(whole[0].encode(text)) == text
-    assert whole[1].decode(whole[1].encode(text).ids) == "A"
-    assert theirs.decode(theirs.encode(text).ids) == text  # cut by pieces
+def test_unknown_token_may_be_listed_as_special(trained, saved, tmp_path):
+    """tokenizers' own trainer lists it among the added tokens."""
+    path = saved("unigram-unk") / "tokenizer.json"
+    document = json.loads(path.read_text("utf-8"))
+    added = dict(document["added_tokens"][0], content="<unk>", id=0)
+    document["added_tokens"].append(added)
+    (tmp_path / "tokenizer.json").write_text(json.dumps(document))
+    loaded = UnigramTokenizer.load(tmp_path)
+    assert loaded.fingerprint == trained("unigram-unk").fingerprint
 
 
-def test_unknown_token_may_be_listed_as_special(folders, tmp_path):
-    """BERT's files list [UNK] among the added tokens."""
-    for name, unknown in (("wordpiece", "[UNK]"), ("unigram-unk", "<unk>")):
-        path = folders[name][0] / "tokenizer.json"
-        document = json.loads(path.read_text("utf-8"))
-        added = dict(document["added_tokens"][0], content=unknown, id=0)
-        document["added_tokens"].append(added)
-        (tmp_path / "tokenizer.json").write_text(json.dumps(document))
-        ours = TOKENIZERS[name]
-        assert type(ours).load(tmp_path).fingerprint == ours.fingerprint
-
-
-@pytest.mark.parametrize("name", ["wordpiece", "unigram"])
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -130,16 +89,16 @@ def test_unknown_token_may_be_listed_as_special(folders, tmp_path):
         (("pre_tokenizer", {"type": "Metaspace"}), "Metaspace"),
         (("pre_tokenizer/behavior", "Removed"), "Removed"),
         (("pre_tokenizer/pattern/Regex", "("), "bad pattern"),
-        (("model/vocab", []), "not a (unigram|WordPiece)"),
+        (("model/vocab", []), "not a unigram"),
         (("", {"version": "1.0"}), "lacks 'model'"),
-        (("", [1, 2]), "not a (unigram|WordPiece)"),
+        (("", [1, 2]), "not a unigram"),
     ],
 )
-def test_foreign_files_are_refused(spoilt, name, change, message):
+def test_foreign_files_are_refused(spoilt, change, message):
     """A tokenizer that loads, and gives other ids than its own library."""
-    path = spoilt(name, *change)
+    path = spoilt("unigram", *change)
     with pytest.raises(ValueError, match=message) as error:
-        type(TOKENIZERS[name]).load(path.parent)
+        UnigramTokenizer.load(path.parent)
     assert str(path) in str(error.value)
 
 

@@ -1,6 +1,7 @@
 """The tokenizer around the lattice."""
 
 from collections import Counter
+from functools import cache
 from math import exp, log
 
 import numpy as np
@@ -8,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlm.text.corpora.texts import python_docs
+from scratchlm.text.corpora.interpreter import python_docs
 from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
 
 DOCS = list(python_docs(60_000))
-TRAINED = UnigramTokenizer.train(DOCS, 900)
 TOY = {
     "pattern": "gpt2",
     "scores": {"a": -1.0, "b": -2.0, "ab": -2.5, " ": -3.0, " a": -3.5},
@@ -21,33 +21,38 @@ TOY = {
 }
 
 
+@cache
+def trained():
+    return UnigramTokenizer.train(DOCS, 900)
+
+
 @given(st.one_of(st.text(), st.sampled_from(DOCS)))
 def test_round_trip_of_any_text(text):
     """A character without a token, or half a surrogate pair."""
     text = text.encode("utf-8", "replace").decode()
-    ids = TRAINED.encode(text)
-    assert TRAINED.decode(ids) == text
-    assert TRAINED.decode(np.array(ids, np.int64)) == text
+    ids = trained().encode(text)
+    assert trained().decode(ids) == text
+    assert trained().decode(np.array(ids, np.int64)) == text
 
 
 @given(st.text("abcde é\n", max_size=30), st.sampled_from([0.0, 0.2, 1.0]))
 def test_samples_decode_to_the_text(text, power):
     """A sampled path that leaves a gap."""
-    ids = TRAINED.sample(text, power=power, rng=np.random.default_rng(0))
-    assert TRAINED.decode(ids) == text
+    ids = trained().sample(text, power=power, rng=np.random.default_rng(0))
+    assert trained().decode(ids) == text
 
 
 def test_samples_are_reproducible_and_differ():
     """Randomness from a state that the caller does not hold."""
     text = DOCS[0][:400]
     draws = [
-        TRAINED.sample(text, power=0.2, rng=np.random.default_rng(seed))
+        trained().sample(text, power=0.2, rng=np.random.default_rng(seed))
         for seed in (0, 0, 1)
     ]
     assert draws[0] == draws[1] != draws[2]
     text = "The simple form is equivalent"
-    sharp = TRAINED.sample(text, power=5000, rng=np.random.default_rng(0))
-    assert sharp == TRAINED.encode(text)
+    sharp = trained().sample(text, power=5000, rng=np.random.default_rng(0))
+    assert sharp == trained().encode(text)
 
 
 def test_sampled_frequencies_of_a_word():
@@ -71,8 +76,8 @@ def test_loss_per_token_orders_vocabularies_backwards():
     larger tokens looks worse and is better. Bytes are what they share."""
     text = "\n".join(DOCS[::4])
     small = UnigramTokenizer.train(DOCS, 400)
-    losses = [-tok.log_likelihood(text) for tok in (small, TRAINED)]
-    tokens = [len(tok.encode(text)) for tok in (small, TRAINED)]
+    losses = [-tok.log_likelihood(text) for tok in (small, trained())]
+    tokens = [len(tok.encode(text)) for tok in (small, trained())]
     assert losses[0] / tokens[0] < losses[1] / tokens[1]
     assert losses[0] / len(text.encode()) > losses[1] / len(text.encode())
 
@@ -81,7 +86,7 @@ def test_loss_per_token_orders_vocabularies_backwards():
 def test_powers_that_draw_nothing(power):
     """A power of -1, which prefers the worst segmentations."""
     with pytest.raises(ValueError, match="power is"):
-        TRAINED.sample("a", power=power, rng=np.random.default_rng(0))
+        trained().sample("a", power=power, rng=np.random.default_rng(0))
 
 
 def test_a_run_of_unknown_characters_is_one_token():

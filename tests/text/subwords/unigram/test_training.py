@@ -1,5 +1,6 @@
 """Training a unigram model: EM, pruning, and what must not be pruned."""
 
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -8,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import digamma as reference
 
-from scratchlm.text.corpora.texts import python_docs
-from scratchlm.text.subwords.unigram import training as unigram_training
+from scratchlm.text.corpora.interpreter import python_docs
+from scratchlm.text.subwords.unigram import training
 from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
 from scratchlm.text.subwords.unigram.training import (
     LEAST,
@@ -21,7 +22,11 @@ from scratchlm.text.tokenizer.training import count_pieces
 
 EXAMPLE = "she sells sea shells"
 DOCS = list(python_docs(40_000))
-COUNTS = count_pieces(DOCS, "gpt2", workers=1)
+
+
+@cache
+def counts():
+    return count_pieces(DOCS, "gpt2", workers=1)
 
 
 @given(st.floats(1e-6, 1e9))
@@ -34,9 +39,9 @@ def test_digamma_equals_scipy(x):
 def test_expectation_maximisation_never_loses(monkeypatch):
     """The theorem behind the algorithm; a wrong expected count breaks it.
     It holds for the logarithm in place of the digamma function."""
-    monkeypatch.setattr(unigram_training, "digamma", np.log)
-    monkeypatch.setattr(unigram_training, "LEAST", 1e-300)
-    trainer = UnigramTrainer(COUNTS, 3000)
+    monkeypatch.setattr(training, "digamma", np.log)
+    monkeypatch.setattr(training, "LEAST", 1e-300)
+    trainer = UnigramTrainer(counts(), 3000)
     history = [trainer.step(drop=False) for _ in range(12)]
     assert all(b >= a - 1e-6 for a, b in pairwise(history))
     assert history[-1] > history[0]
@@ -46,7 +51,7 @@ def test_expectation_maximisation_never_loses(monkeypatch):
 def test_the_loss_estimates_the_change_of_the_likelihood():
     """A loss of the wrong sign, or of a token's rank and not its use: drop
     each token for itself and compare with what was foretold."""
-    trainer = UnigramTrainer(COUNTS, 400)
+    trainer = UnigramTrainer(counts(), 400)
     for _ in range(3):
         trainer.step(drop=False)
     losses = trainer.losses()
@@ -64,8 +69,8 @@ def test_the_loss_estimates_the_change_of_the_likelihood():
 def test_single_characters_are_never_pruned():
     """A character seldom seen alone, pruned as useless: then a new word
     with it has no segmentation, and forward returns minus infinity."""
-    trainer = UnigramTrainer(COUNTS, 3000)
-    alphabet = set().union(*COUNTS)
+    trainer = UnigramTrainer(counts(), 3000)
+    alphabet = set().union(*counts())
     trainer.prune_to(1500)
     assert alphabet <= set(trainer.vocabulary)
     expected, _ = trainer.corpus.expected_counts(trainer.scores)
@@ -76,10 +81,10 @@ def test_single_characters_are_never_pruned():
 
 def test_pruning_reaches_the_size_and_keeps_what_is_missed():
     """Tokens kept at random: the likelihood shows it."""
-    trainer = UnigramTrainer(COUNTS, 20_000)
+    trainer = UnigramTrainer(counts(), 20_000)
     trainer.prune_to(600)
     assert len(trainer.vocabulary) == 600
-    chance = UnigramTrainer(COUNTS, 20_000)
+    chance = UnigramTrainer(counts(), 20_000)
     rng = np.random.default_rng(0)
     n_longer = int((chance.lengths > 1).sum())
     wanted = 600 - int((chance.lengths == 1).sum())

@@ -2,9 +2,9 @@
 
 import pytest
 
-from scratchlm.text.corpora.texts import python_docs
+from scratchlm.text.corpora.interpreter import python_docs
 from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer
-from scratchlm.text.subwords.wordpiece.training import learn_merges
+from scratchlm.text.subwords.wordpiece.training import learn_best_merges
 
 DOCS = list(python_docs(40_000))
 EXAMPLE = "she sells sea shells"
@@ -52,7 +52,7 @@ def test_text_with_too_few_pairs_gives_a_smaller_vocabulary():
     with pytest.warns(UserWarning, match="only 1 merges.*6 tokens, not as"):
         tokenizer = WordPieceTokenizer.train(["ab ab"[:2]] * 2, 300)
     assert tokenizer.vocab_size == 6
-    assert learn_merges({"a": 5}, 3) == []
+    assert learn_best_merges({"a": 5}, 3) == []
 
 
 @pytest.mark.parametrize(

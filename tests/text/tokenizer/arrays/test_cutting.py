@@ -1,48 +1,97 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchlm.text.corpora.texts import python_docs
+from scratchlm.text.corpora.interpreter import python_docs, python_source
 from scratchlm.text.tokenizer.arrays.cutting import (
     LETTER,
     OTHER,
-    begins_gpt2,
+    RULES,
     classify,
     cut,
 )
 from scratchlm.text.tokenizer.patterns import PATTERNS
 
-# What the rules look at: space of all kinds, apostrophes and what follows
-# them, and characters of one to four bytes. U+001C is space to Python alone.
-TRICKY = st.text(st.sampled_from("ab1 '.\"sdtlmrev\n\r\t\x1c\x85é日🙂\u3000ſ"))
+each_pattern = pytest.mark.parametrize("pattern", [*PATTERNS])
+
+# Letters of either case and of none, marks, digits of one byte and of more,
+# contractions, characters of one to four bytes, the slash, and all kinds of
+# space and line end; U+001C is space to Python alone.
+TRICKY = st.text(
+    st.sampled_from(
+        "aAbBsSdDlLmrvVeEtT1234'''.;/ \n\r\t\x1c\x85\u2028\u3000"
+        "éÉ日ǅʰ\u0301²٣ſ🙂"
+    ),
+    max_size=60,
+)
 
 
-def starts(text):
+def starts(pattern, text):
     """The same from the regular expression, piece by piece."""
     at = [0]
-    for piece in PATTERNS["gpt2"].pieces(text):
+    for piece in PATTERNS[pattern].pieces(text):
         at.append(at[-1] + len(piece.encode()))
     return at
 
 
-@given(TRICKY)
-@settings(max_examples=1000)
-def test_cuts_where_the_pattern_does(text):
-    """A rule forgotten: the last space of a run, a contraction, the end."""
-    assert cut(text.encode(), begins_gpt2).tolist() == starts(text)
+def cuts(pattern, text):
+    return cut(text.encode(), RULES[pattern]).tolist()
 
 
-@given(st.text())
-def test_cuts_any_text_where_the_pattern_does(text):
-    """A letter of one engine that is a sign to the other."""
-    assert cut(text.encode(), begins_gpt2).tolist() == starts(text)
+@each_pattern
+@settings(max_examples=1500)
+@given(text=TRICKY)
+def test_cuts_where_the_pattern_does(pattern, text):
+    """A rule forgotten: the last space of a run, a contraction, the end; or
+    two rules that both apply, in the wrong order."""
+    assert cuts(pattern, text) == starts(pattern, text)
 
 
-def test_cuts_real_text_where_the_pattern_does():
-    """What nobody thought of, in half a megabyte of prose."""
-    text = "\n".join(python_docs())
-    assert cut(text.encode(), begins_gpt2).tolist() == starts(text)
+@each_pattern
+@given(text=st.text())
+def test_cuts_any_text_where_the_pattern_does(pattern, text):
+    """A script that no rule was tried on, or a letter of one engine that is
+    a sign to the other."""
+    assert cuts(pattern, text) == starts(pattern, text)
+
+
+@pytest.mark.untraced
+@each_pattern
+def test_cuts_every_short_text_where_the_pattern_does(pattern):
+    """A case that chance does not find: 5,460 texts of up to six signs."""
+    for size in range(1, 7):
+        for signs in itertools.product("aB \n", repeat=size):
+            text = "".join(signs)
+            assert cuts(pattern, text) == starts(pattern, text)
+
+
+@each_pattern
+@pytest.mark.parametrize(
+    "text",
+    [
+        "they're DON'T it's's's x'sun's",  # what follows a contraction
+        "a;\n/b ;\n//c\n/ \r\n/d",  # o200k's slash behind a line end
+        "camelCase HTTPServer X aB",
+        "12345678 1 123 ٣٣٣٣٣ 1²3",
+        "end \n  ",  # cl100k joins the space at the end, o200k does not
+        "\n\n  \n \t\n x",
+    ],
+)
+def test_cuts_the_hard_cases_where_the_pattern_does(pattern, text):
+    """A rule that looks one sign too near."""
+    for end in range(len(text) + 1):
+        assert cuts(pattern, text[:end]) == starts(pattern, text[:end])
+
+
+@each_pattern
+def test_cuts_real_text_where_the_pattern_does(pattern):
+    """What nobody thought of, in prose and source."""
+    source = python_source(max_bytes=500_000)
+    text = "\n".join([*python_docs(), *source])
+    assert cuts(pattern, text) == starts(pattern, text)
 
 
 @pytest.mark.parametrize("point", [0x7F, 0x80, 0x7FF, 0x800, 0xFFFF, 0x10000])

@@ -1,25 +1,24 @@
 import random
+from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchlm.text.corpora.texts import python_docs
-from scratchlm.text.tokenizer.arrays import encoding as array_encoding
+from scratchlm.text.corpora.interpreter import python_docs
+from scratchlm.text.tokenizer.arrays import encoding
 from scratchlm.text.tokenizer.arrays.encoding import (
     BlockEncoder,
     as_words,
     groups,
 )
 from scratchlm.text.tokenizer.bpe import BPETokenizer
-from scratchlm.text.tokenizer.encoding import LONG_TEXT, TextSpeller
 from scratchlm.text.tokenizer.patterns import PATTERNS
+from scratchlm.text.tokenizer.spelling import TextSpeller
 from scratchlm.text.tokenizer.streaming import well_formed
 
 DOCS = list(python_docs())
-TOKENIZER = BPETokenizer.train(DOCS, 2_000)
-ENCODER = BlockEncoder(TOKENIZER.rules)
 PIECES = [
     "the ",
     "internationalization",
@@ -36,22 +35,33 @@ PIECES = [
 ]
 
 
-def encode_all(texts, encoder=ENCODER):
+@cache
+def trained():
+    return BPETokenizer.train(DOCS, 2_000)
+
+
+@cache
+def encoder_of(pattern="gpt2"):
+    """The same merges with each pattern; it remembers from test to test."""
+    return BlockEncoder(trained().rules, pattern)
+
+
+def encode_all(texts, pattern="gpt2"):
     """Each text's ids, with all texts in as few blocks as can be."""
-    encoded = map(encoder.encode_group, groups(texts))
+    encoded = map(encoder_of(pattern).encode_group, groups(texts))
     return [ids.tolist() for group in encoded for ids in group]
 
 
-def slow(text, tokenizer=TOKENIZER):
+def slow(text):
     """What the caches give, whatever the length of the text."""
-    return TextSpeller.ids(tokenizer._text, text).tolist()
+    return TextSpeller.ids(trained()._text, text).tolist()
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=20), max_size=40))
 def test_equals_the_way_of_short_texts(parts):
     """Pieces of 15, 16 or 65 bytes, of zero bytes, of half a character."""
     text = "".join(parts)
-    assert ENCODER.encode(text).tolist() == slow(text)
+    assert encoder_of().encode(text).tolist() == slow(text)
 
 
 @settings(max_examples=300)
@@ -80,13 +90,12 @@ def test_texts_encoded_together_do_not_touch(parts):
 )
 def test_nor_with_the_later_patterns(pattern, texts):
     """Line ends that join the signs before them, from another text."""
-    encoder = BlockEncoder(TOKENIZER.rules, pattern)
     cutter = PATTERNS[pattern]
-    assert encode_all(texts, encoder) == [
+    assert encode_all(texts, pattern) == [
         [
             ord(token)
             for piece in cutter.pieces(well_formed(text))
-            for token in TOKENIZER.rules.apply(piece.encode())
+            for token in trained().rules.apply(piece.encode())
         ]
         for text in texts
     ]
@@ -94,18 +103,18 @@ def test_nor_with_the_later_patterns(pattern, texts):
 
 def test_many_texts_fill_blocks(monkeypatch):
     """A group that grows without end, or a text that is lost between two."""
-    monkeypatch.setattr(array_encoding, "BLOCK", 2_000)
+    monkeypatch.setattr(encoding, "BLOCK", 2_000)
     assert encode_all(DOCS[:30]) == [slow(text) for text in DOCS[:30]]
 
 
 def test_equals_on_real_text_from_an_empty_memory_and_a_full_one():
     """A piece that was learnt in one block and is wrong in the next."""
     text = "\n".join(DOCS)
-    encoder = BlockEncoder(TOKENIZER.rules)
+    encoder = BlockEncoder(trained().rules)
     expected = slow(text)
     assert encoder.encode(text).tolist() == expected
     assert encoder.encode(text).tolist() == expected
-    assert TOKENIZER.encode_ordinary(text) == expected
+    assert trained().encode_ordinary(text) == expected
 
 
 @settings(max_examples=30)
@@ -114,15 +123,15 @@ def test_blocks_change_nothing(size, seed):
     """A block that ends inside a piece, or in a run of space."""
     text = "".join(random.Random(seed).choices(PIECES + [" "] * 5, k=60))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(array_encoding, "BLOCK", size)
-        patch.setattr(array_encoding, "WINDOW", 10)
-        assert ENCODER.encode(text).tolist() == slow(text)
+        patch.setattr(encoding, "BLOCK", size)
+        patch.setattr(encoding, "WINDOW", 10)
+        assert encoder_of().encode(text).tolist() == slow(text)
 
 
 def test_what_is_remembered_is_bounded(monkeypatch):
     """Memory that grows with the stream."""
-    monkeypatch.setattr(array_encoding, "LIMIT", 3_000)
-    encoder = BlockEncoder(TOKENIZER.rules)
+    monkeypatch.setattr(encoding, "PIECES_KEPT", 3_000)
+    encoder = BlockEncoder(trained().rules)
     for i in range(20):
         text = " ".join(f"{n:x}" for n in range(i * 400, i * 400 + 400))
         assert encoder.encode(text).tolist() == slow(text)
@@ -131,8 +140,8 @@ def test_what_is_remembered_is_bounded(monkeypatch):
 
 def test_one_long_piece_many_times_is_bounded_too(monkeypatch):
     """A limit on pieces alone lets a few of a megabyte each fill memory."""
-    monkeypatch.setattr(array_encoding, "LIMIT", 3_000)
-    encoder = BlockEncoder(TOKENIZER.rules)
+    monkeypatch.setattr(encoding, "PIECES_KEPT", 3_000)
+    encoder = BlockEncoder(trained().rules)
     for _ in range(20):
         encoder.encode("q" * 10_000)
     assert encoder.known.n_tokens < 60_000
@@ -148,37 +157,3 @@ def test_every_piece_of_up_to_fifteen_bytes_has_its_own_words():
     starts = lengths.cumsum() - lengths
     low, high = as_words(b"".join(pieces) + bytes(16), starts, lengths)
     assert len({*zip(low.tolist(), high.tolist(), strict=True)}) == len(some)
-
-
-@pytest.mark.parametrize("pattern", ["cl100k", "o200k"])
-def test_the_later_patterns_take_the_same_way(pattern):
-    """Arrays that cut by GPT-2's rules whatever the pattern."""
-    tokenizer = BPETokenizer.train(DOCS[:20], 600, pattern=pattern)
-    text = "\n".join(DOCS) + " camelCase HTTPServer 123456 it's\n\n  \n"
-    assert tokenizer.encode_ordinary(text) == slow(text, tokenizer)
-
-
-def test_the_two_ways_agree_where_they_meet():
-    """A text that grows by a character and is encoded otherwise."""
-    text = "\n".join(DOCS)[: LONG_TEXT + 50]
-    for size in range(LONG_TEXT - 3, LONG_TEXT + 3):
-        assert TOKENIZER.encode_ordinary(text[:size]) == slow(text[:size])
-
-
-def test_short_texts_that_cannot_be_joined_take_the_short_way(monkeypatch):
-    """A block for each line that ends in space, at many times the cost of
-    asking the caches."""
-    lines = [text[i : i + 60] + " \n" for text in DOCS for i in (0, 60, 120)]
-    seen = []
-    encode = BlockEncoder.encode_group
-
-    def watch(self, texts):
-        seen.append(sum(map(len, texts)))
-        return encode(self, texts)
-
-    monkeypatch.setattr(BlockEncoder, "encode_group", watch)
-    texts = [*lines, DOCS[0] * 9, *lines]
-    ids = [array.tolist() for array in TOKENIZER.encode_arrays(texts)]
-    assert ids == [slow(text) for text in texts]
-    assert len(seen) == 1
-    assert seen[0] >= LONG_TEXT

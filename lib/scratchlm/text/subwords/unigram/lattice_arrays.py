@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from scratchlm.foundation.arrays import Flags, Numbers
 from scratchlm.text.subwords.unigram.substrings import Substrings
-from scratchlm.text.tokenizer.arrays.table import Flags, Numbers
 
 Values = Float[np.ndarray, "_"]
 

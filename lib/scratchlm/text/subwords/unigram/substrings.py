@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
-from scratchlm.text.tokenizer.arrays.table import Flags, Numbers
+from scratchlm.foundation.arrays import Flags, Numbers
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,23 +9,24 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Integer
 
-from scratchlm.interop.tokenizers import sentencepiece as sentencepiece_model
-from scratchlm.text.subwords.unigram import file as subword_json
-from scratchlm.text.subwords.unigram import training as unigram_training
+from scratchlm.text.subwords.unigram.file import (
+    unigram_document,
+    unigram_fields,
+)
 from scratchlm.text.subwords.unigram.lattice import (
     Scores,
     forward,
     sample,
     viterbi,
 )
+from scratchlm.text.subwords.unigram.training import train_unigram
 from scratchlm.text.tokenizer.base import SubwordTokenizer
-from scratchlm.text.tokenizer.encoding import TextSpeller
+from scratchlm.text.tokenizer.spelling import TextSpeller
 from scratchlm.text.tokenizer.streaming import well_formed
 
 
@@ -60,7 +61,8 @@ class UnigramTokenizer(SubwordTokenizer):
     single_precision: bool = False
 
     _kind: ClassVar[str] = "unigram tokenizer"
-    _fields_of = staticmethod(subword_json.unigram_fields)
+    _document_of = staticmethod(unigram_document)
+    _fields_of = staticmethod(unigram_fields)
 
     @classmethod
     def train(  # noqa: PLR0913
@@ -96,8 +98,7 @@ class UnigramTokenizer(SubwordTokenizer):
             ValueError: ``vocab_size`` has no room for the characters, the
                 texts hold nothing, or an option is not as described.
         """
-        return unigram_training.train(
-            cls,
+        fields = train_unigram(
             texts,
             vocab_size,
             pattern=pattern,
@@ -108,6 +109,7 @@ class UnigramTokenizer(SubwordTokenizer):
             workers=workers,
             progress=progress,
         )
+        return cls(**fields)
 
     def segment(self, text: str) -> list[str]:
         """The best segmentation of a text, without ids.
@@ -168,17 +170,6 @@ class UnigramTokenizer(SubwordTokenizer):
         """
         spelled = b"".join(self._spellings(ids, self._bytes_of))
         return spelled.decode("utf-8", errors)
-
-    @classmethod
-    def from_sentencepiece(cls, path: str | Path) -> "UnigramTokenizer":
-        """Read a unigram model that sentencepiece trained; ids stay.
-
-        Raises:
-            ValueError: the file is missing or no such model, or it changes
-                the text before it segments, which this class does not; or
-                sentencepiece is not installed.
-        """
-        return sentencepiece_model.read(cls, Path(path))
 
     @cached_property
     def model(self) -> Scores:
@@ -247,6 +238,3 @@ class UnigramTokenizer(SubwordTokenizer):
             [self.byte_ids, self.unknown_id, self.single_precision],
             sorted(self.special_tokens.items()),
         ]
-
-    def _document(self) -> dict[str, Any]:
-        return subword_json.unigram_document(self)

@@ -8,12 +8,13 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
+from scratchlm.foundation.arrays import Flags
 from scratchlm.text.subwords.alphabet import counted, covered
 from scratchlm.text.subwords.unigram.lattice_arrays import (
     Values,
@@ -21,15 +22,11 @@ from scratchlm.text.subwords.unigram.lattice_arrays import (
     token_lattices,
 )
 from scratchlm.text.subwords.unigram.substrings import frequent_substrings
-from scratchlm.text.tokenizer.arrays.table import Flags
 from scratchlm.text.tokenizer.special_tokens import SpecialTokens
-
-if TYPE_CHECKING:
-    from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
 
 # As in sentencepiece: characters of a token, expected occurrences below which
 # a token goes, steps of EM between two prunings, and the share that survives.
-LONGEST = 16
+LONGEST_TOKEN = 16
 LEAST = 0.5
 STEPS = 2
 SURVIVE = 0.75
@@ -76,7 +73,7 @@ class UnigramTrainer:
     """
 
     def __init__(self, piece_counts: Mapping[str, int], n_seeds: int):
-        found = frequent_substrings(piece_counts, LONGEST, n_seeds)
+        found = frequent_substrings(piece_counts, LONGEST_TOKEN, n_seeds)
         weight = np.array([*piece_counts.values()], np.int64)
         self.corpus = corpus_lattices(found, weight)
         self.alone = token_lattices(found)
@@ -174,8 +171,7 @@ class UnigramTrainer:
         self.lengths = self.lengths[kept]
 
 
-def train(  # noqa: PLR0913
-    cls: type["UnigramTokenizer"],
+def train_unigram(  # noqa: PLR0913
     texts: Iterable[str],
     vocab_size: int,
     *,
@@ -186,8 +182,13 @@ def train(  # noqa: PLR0913
     n_seeds: int | None,
     workers: int | None,
     progress: bool,
-) -> "UnigramTokenizer":
-    """Learn a vocabulary; :meth:`UnigramTokenizer.train` says how."""
+) -> dict[str, Any]:
+    """Learn the fields of a tokenizer; its ``train`` says how and from what.
+
+    Returns:
+        What makes a
+        :class:`scratchlm.text.subwords.unigram.tokenizer.UnigramTokenizer`.
+    """
     SpecialTokens.following(special_tokens, 0)  # raises on bad ones
     counts = counted(texts, pattern, workers)
     alphabet = covered(counts, coverage)
@@ -204,17 +205,15 @@ def train(  # noqa: PLR0913
     scores = trainer.vocabulary
     if len(scores) < size:
         _warn_of_few(len(scores), vocab_size)
-    first_special = n_fixed + len(scores)
-    return cls(
-        pattern=pattern,
-        scores=scores,
-        vocab={token: n_fixed + i for i, token in enumerate(scores)},
-        byte_ids=tuple(range(256)) if byte_fallback else (),
-        unknown_id=None if byte_fallback else 0,
-        special_tokens=SpecialTokens.following(
-            special_tokens, first_special
-        ).ids,
-    )
+    special = SpecialTokens.following(special_tokens, n_fixed + len(scores))
+    return {
+        "pattern": pattern,
+        "scores": scores,
+        "vocab": {token: n_fixed + i for i, token in enumerate(scores)},
+        "byte_ids": tuple(range(256)) if byte_fallback else (),
+        "unknown_id": None if byte_fallback else 0,
+        "special_tokens": special.ids,
+    }
 
 
 def _warn_of_few(n_tokens: int, vocab_size: int) -> None:

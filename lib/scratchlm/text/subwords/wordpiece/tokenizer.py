@@ -13,12 +13,16 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Integer
 
-from scratchlm.text.subwords.unigram import file as subword_json
-from scratchlm.text.subwords.wordpiece import training as wordpiece_training
+from scratchlm.text.subwords.wordpiece.file import (
+    wordpiece_document,
+    wordpiece_fields,
+)
+from scratchlm.text.subwords.wordpiece.training import (
+    UNKNOWN,
+    train_wordpiece,
+)
 from scratchlm.text.tokenizer.base import SubwordTokenizer
-from scratchlm.text.tokenizer.encoding import TextSpeller
-
-UNKNOWN = "[UNK]"
+from scratchlm.text.tokenizer.spelling import TextSpeller
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,7 +54,8 @@ class WordPieceTokenizer(SubwordTokenizer):
     max_characters: int = 100
 
     _kind: ClassVar[str] = "WordPiece tokenizer"
-    _fields_of = staticmethod(subword_json.wordpiece_fields)
+    _document_of = staticmethod(wordpiece_document)
+    _fields_of = staticmethod(wordpiece_fields)
 
     @classmethod
     def train(  # noqa: PLR0913
@@ -88,8 +93,7 @@ class WordPieceTokenizer(SubwordTokenizer):
             ValueError: ``vocab_size`` has no room for the characters, the
                 texts hold nothing, or an option is not as described.
         """
-        return wordpiece_training.train(
-            cls,
+        fields = train_wordpiece(
             texts,
             vocab_size,
             pattern=pattern,
@@ -100,6 +104,7 @@ class WordPieceTokenizer(SubwordTokenizer):
             workers=workers,
             progress=progress,
         )
+        return cls(**fields)
 
     def decode(self, ids: Iterable[int] | Integer[np.ndarray, "T"]) -> str:
         """Turn ids into text, in which each unknown piece is ``unknown``.
@@ -179,9 +184,6 @@ class WordPieceTokenizer(SubwordTokenizer):
             sorted(self.special_tokens.items()),
             [self.unknown, self.prefix, self.max_characters],
         ]
-
-    def _document(self) -> dict[str, Any]:
-        return subword_json.wordpiece_document(self)
 
 
 def match_longest(

@@ -2,25 +2,25 @@
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from tqdm import tqdm
 
 from scratchlm.text.subwords.alphabet import counted, covered, only_of
-from scratchlm.text.subwords.wordpiece.merging import Pair, PairTrainer, joined
-from scratchlm.text.subwords.wordpiece.pair_gains import (
+from scratchlm.text.subwords.wordpiece.merging import (
     CRITERIA,
     Criterion,
+    PairTrainer,
+    TokenPair,
+    joined,
     likelihood,
 )
 from scratchlm.text.tokenizer.special_tokens import SpecialTokens
 
-if TYPE_CHECKING:
-    from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer
+UNKNOWN = "[UNK]"
 
 
-def train(  # noqa: PLR0913
-    cls: type["WordPieceTokenizer"],
+def train_wordpiece(  # noqa: PLR0913
     texts: Iterable[str],
     vocab_size: int,
     *,
@@ -31,8 +31,13 @@ def train(  # noqa: PLR0913
     coverage: float,
     workers: int | None,
     progress: bool,
-) -> "WordPieceTokenizer":
-    """Learn a vocabulary; :meth:`WordPieceTokenizer.train` says how."""
+) -> dict[str, Any]:
+    """Learn the fields of a tokenizer; its ``train`` says how and from what.
+
+    Returns:
+        What makes a :class:`WordPieceTokenizer
+        <scratchlm.text.subwords.wordpiece.tokenizer.WordPieceTokenizer>`.
+    """
     SpecialTokens.following(special_tokens, 0)  # raises on bad ones
     if criterion not in CRITERIA:
         raise ValueError(
@@ -40,11 +45,11 @@ def train(  # noqa: PLR0913
         )
     counts = counted(texts, pattern, workers)
     alphabet = sorted(covered(counts, coverage))
-    tokens = ["[UNK]", *alphabet, *("##" + c for c in alphabet)]
+    tokens = [UNKNOWN, *alphabet, *("##" + c for c in alphabet)]
     room = vocab_size - len(tokens) - len(special_tokens)
     if room < 0:
         raise ValueError(_too_small(vocab_size, room, alphabet))
-    merges = learn_merges(
+    merges = learn_best_merges(
         only_of(counts, frozenset(alphabet)),
         room,
         criterion=CRITERIA[criterion],
@@ -56,7 +61,12 @@ def train(  # noqa: PLR0913
         _warn_of_few(len(merges), len(tokens) + len(special_tokens))
     special = SpecialTokens.following(special_tokens, len(tokens))
     vocab = {token: i for i, token in enumerate(tokens)}
-    return cls(pattern=pattern, vocab=vocab, special_tokens=special.ids)
+    return {
+        "pattern": pattern,
+        "vocab": vocab,
+        "special_tokens": special.ids,
+        "unknown": UNKNOWN,
+    }
 
 
 def _warn_of_few(n_merges: int, n_tokens: int) -> None:
@@ -76,14 +86,14 @@ def _too_small(vocab_size: int, room: int, alphabet: Sequence[str]) -> str:
     )
 
 
-def learn_merges(
+def learn_best_merges(
     piece_counts: Mapping[str, int],
     n_merges: int,
     *,
     criterion: Criterion = likelihood,
     min_count: int = 2,
     progress: bool = False,
-) -> list[Pair]:
+) -> list[TokenPair]:
     """Learn merges, the largest gain first.
 
     Args:
@@ -100,7 +110,7 @@ def learn_merges(
         a token that begins a piece with the mark, which would be mistaken.
     """
     trainer = PairTrainer(piece_counts, criterion, min_count)
-    merges: list[Pair] = []
+    merges: list[TokenPair] = []
     for _ in tqdm(range(n_merges), "merges", disable=not progress):
         pair = trainer.merge_best()
         if pair is None:

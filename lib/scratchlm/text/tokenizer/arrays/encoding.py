@@ -10,20 +10,20 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from scratchlm.text.tokenizer.arrays.cutting import cut
-from scratchlm.text.tokenizer.arrays.lines import RULES
-from scratchlm.text.tokenizer.arrays.merging import ArrayMerger, token_ids
-from scratchlm.text.tokenizer.arrays.table import ExactTable, Numbers, Words
-from scratchlm.text.tokenizer.merging import MergeRules
-from scratchlm.text.tokenizer.patterns import SPACE
+from scratchlm.foundation.arrays import Numbers, Words, spans
+from scratchlm.text.tokenizer.arrays.cutting import RULES, cut
+from scratchlm.text.tokenizer.arrays.merging import ArrayMerger
+from scratchlm.text.tokenizer.arrays.table import ExactTable
+from scratchlm.text.tokenizer.merging import MergeRules, token_ids
+from scratchlm.text.tokenizer.patterns import WHITE_SPACE
 from scratchlm.text.tokenizer.streaming import SAFE_CUT, WINDOW, well_formed
 
 # Characters (measured here): the more new pieces are merged at a time the
 # better, until the arrays of a block leave the processor's cache.
 BLOCK = 1 << 20
-LIMIT = 500_000  # pieces remembered
+PIECES_KEPT = 500_000  # pieces remembered
 SHORT = 15  # bytes in two words, less the one that holds the length
-LONG = 128  # bytes; a longer piece is merged alone
+LONGEST_TOGETHER = 128  # bytes; a longer piece is merged alone
 
 # For each length, SHORT + 1 for all that are longer: what of the two words is
 # the piece's, and the length where the last byte has it.
@@ -36,8 +36,8 @@ _SIZE = np.array([n << 8 * (SHORT - 8) for n in _LENGTHS], np.uint64)
 
 
 # Texts between which a cut can be made safe, in the sense of SAFE_CUT.
-_FIRST = re.compile(f"[^{SPACE}/]")
-_LAST = re.compile(f"[^{SPACE}]\\n?\\Z")
+_FIRST = re.compile(f"[^{WHITE_SPACE}/]")
+_LAST = re.compile(f"[^{WHITE_SPACE}]\\n?\\Z")
 
 
 class BlockEncoder:
@@ -78,8 +78,8 @@ class BlockEncoder:
         tokens = self.known.spell(pieces)
         before = np.cumsum(np.append(0, self.known.counts.take(pieces)))
         at = before[starts.searchsorted(borders)].tolist()
-        spans = zip(at[::2], at[1::2], strict=True)
-        return [tokens[first:end] for first, end in spans]
+        bounds = zip(at[::2], at[1::2], strict=True)
+        return [tokens[first:end] for first, end in bounds]
 
     def _encode_block(self, text: str) -> Numbers:
         data = text.encode()
@@ -88,7 +88,7 @@ class BlockEncoder:
 
     def _number(self, data: bytes, starts: Numbers) -> Numbers:
         """The number of each piece; what is new is merged and kept."""
-        if max(self.known.n_pieces, self.known.n_tokens // 8) > LIMIT:
+        if max(self.known.n_pieces, self.known.n_tokens // 8) > PIECES_KEPT:
             self._forget()
         data += bytes(16)
         lengths = np.diff(starts)
@@ -99,10 +99,10 @@ class BlockEncoder:
         self._learn(low[new], high[new])
         pieces[new] = self.known.short.find(low[new], high[new])
         long = missing[lengths[missing] > SHORT]
-        spans = zip(
+        bounds = zip(
             starts[long].tolist(), starts[long + 1].tolist(), strict=True
         )
-        pieces[long] = self._look_up([data[i:j] for i, j in spans])
+        pieces[long] = self._look_up([data[i:j] for i, j in bounds])
         return pieces
 
     def _learn(self, low: Words, high: Words) -> None:
@@ -122,7 +122,11 @@ class BlockEncoder:
     def _look_up(self, pieces: list[bytes]) -> list[int]:
         """The numbers of long pieces, for which a dictionary serves."""
         known = self.known.long
-        new = [p for p in set(pieces).difference(known) if len(p) <= LONG]
+        new = [
+            p
+            for p in set(pieces).difference(known)
+            if len(p) <= LONGEST_TOGETHER
+        ]
         if new:
             lengths = np.array([*map(len, new)])
             width = int(lengths.max())
@@ -143,7 +147,11 @@ class BlockEncoder:
     def _forget(self) -> None:
         """Start over with the pieces that are tokens."""
         self.known = KnownPieces()
-        whole = [piece for piece in self.rules.whole if len(piece) <= LONG]
+        whole = [
+            piece
+            for piece in self.rules.whole
+            if len(piece) <= LONGEST_TOGETHER
+        ]
         if not whole:
             return
         lengths = np.array([*map(len, whole)])
@@ -183,13 +191,8 @@ class KnownPieces:
 
     def spell(self, pieces: Numbers) -> Numbers:
         """The tokens of pieces, given by their numbers, in a row."""
-        counts = self.counts.take(pieces)
-        shift = self.begins.take(pieces)
-        shift += counts
-        shift -= counts.cumsum()
-        at = shift.repeat(counts)
-        at += np.arange(len(at))
-        return self.tokens.take(at)
+        begins, counts = self.begins.take(pieces), self.counts.take(pieces)
+        return self.tokens.take(spans(begins, counts))
 
 
 def as_words(

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, Int32, UInt8
 
-from scratchlm.text.tokenizer.arrays.table import ExactTable, Numbers
-from scratchlm.text.tokenizer.merging import MergeRules
+from scratchlm.foundation.arrays import Numbers
+from scratchlm.text.tokenizer.arrays.table import ExactTable
+from scratchlm.text.tokenizer.merging import MergeRules, token_ids
 
 # Pieces below which a loop is sooner done than arrays are set up (measured
 # here: the two ways meet there for short pieces and for long ones).
@@ -21,17 +22,7 @@ _EDGE = np.int32(-1)  # where a column has no token
 _NOTHING = np.int32(2**31 - 1)  # the order of a pair that does not merge
 
 
-def token_ids(tokens: str) -> Numbers:
-    """One id for each character, as numpy sees the string's UTF-32.
-
-    Args:
-        tokens: one character ``chr(id)`` per token.
-    """
-    packed = tokens.encode("utf-32-le", "surrogatepass")
-    return np.frombuffer(packed, "<u4").astype(np.int64)
-
-
-class Columns(NamedTuple):
+class PieceColumns(NamedTuple):
     """Pieces side by side, each between two edges.
 
     Args:
@@ -105,10 +96,10 @@ class ArrayMerger:
 
     def _set_out(
         self, letters: UInt8[np.ndarray, "width n"], lengths: Numbers
-    ) -> Columns:
+    ) -> PieceColumns:
         """The bytes of each piece, an edge above and an edge below."""
         width, n = letters.shape
-        columns = Columns(
+        columns = PieceColumns(
             np.full((width + 2, n), _EDGE), np.full((width + 2, n), _NOTHING)
         )
         row = np.arange(width)[:, None]

@@ -1,18 +1,12 @@
 """A dictionary that answers for many keys at a time."""
 
-from typing import TypeAlias
-
 import numpy as np
-from jaxtyping import Bool, Int, UInt64
 
-Words: TypeAlias = UInt64[np.ndarray, "_"]
-Numbers: TypeAlias = Int[np.ndarray, "_"]
-Flags: TypeAlias = Bool[np.ndarray, "_"]
+from scratchlm.foundation.arrays import Flags, Numbers, Words
 
 # Odd numbers without a pattern, which spread the keys over the slots (the
 # first is 2**64 over the golden ratio).
 _MIX = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
-
 
 VALUE = 2  # the column of a slot that holds the number
 
