@@ -2,7 +2,7 @@
 
 import pytest
 
-from scratchlm.text.cleaning import gopher as gopher_rules
+from scratchlm.text.cleaning import gopher
 from scratchlm.text.cleaning.gopher import GOPHER
 from scratchlm.text.cleaning.steps import Rejection
 
@@ -55,13 +55,13 @@ def test_a_text_without_words_has_numbers_too(rule):
 def test_stop_words_are_words():
     """A stop word that is found inside another, as "the" in "weather", or
     is missed because a comma follows or a sentence begins with it."""
-    assert gopher_rules.stop_words("weather tobacco offal band") == 0
-    assert gopher_rules.stop_words("That, (of) WITH.") == 3
-    assert gopher_rules.stop_words("the the the") == 1
+    assert gopher.stop_words("weather tobacco offal band") == 0
+    assert gopher.stop_words("That, (of) WITH.") == 3
+    assert gopher.stop_words("the the the") == 1
 
 
 def test_blank_lines_are_no_lines():
     """A share that a writer lowers by pressing the return key."""
     text = "- a\n\n   \n- b"
-    assert gopher_rules.bullet_lines(text) == 1
-    assert gopher_rules.filled_lines(text) == ["- a", "- b"]
+    assert gopher.bullet_lines(text) == 1
+    assert gopher.filled_lines(text) == ["- a", "- b"]

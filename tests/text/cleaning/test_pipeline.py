@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlm.text.cleaning.messy_pages import messy_pages
+from scratchlm.text.cleaning.messy_web import messy_pages
 from scratchlm.text.cleaning.pipeline import (
     DEFAULT_STEPS,
     PAGE_STEPS,

@@ -10,7 +10,7 @@ import sphinx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlm.text.cleaning.messy_pages import mangle
+from scratchlm.text.cleaning.messy_web import mangle
 from scratchlm.text.cleaning.repair import repair_mojibake, repair_text
 
 LOCALE = Path(sphinx.__file__).parent / "locale"

@@ -2,14 +2,14 @@
 
 import pytest
 
-from scratchlm.text.tinyworld.config import KINDS, WorldConfig
+from scratchlm.text.tinyworld.config import DOCUMENT_KINDS, WorldConfig
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"story": -1}, "weights"),
-        (dict.fromkeys(KINDS, 0), "one of them above"),
+        (dict.fromkeys(DOCUMENT_KINDS, 0), "one of them above"),
         ({"plots": ("lost", "war")}, "war.*names among lost"),
         ({"plots": ("journey",)}, "journey alone"),
         ({"plots": ()}, "plots is"),
@@ -33,5 +33,5 @@ def test_bad_numbers_are_named(changes, message):
 def test_weights_stand_in_the_order_of_the_kinds():
     """The weight of stories given to sums."""
     config = WorldConfig(story=5, sum_question=7)
-    weights = dict(zip(KINDS, config.weights, strict=True))
+    weights = dict(zip(DOCUMENT_KINDS, config.weights, strict=True))
     assert (weights["story"], weights["sum_question"]) == (5, 7)

@@ -1,24 +1,28 @@
 """Pages of facts, and questions about them."""
 
 import random
+from functools import cache
 
 from scratchlm.text.tinyworld.facts import ANSWERS, FACT_LINES
 from scratchlm.text.tinyworld.setting import QUESTIONS
 from scratchlm.text.tinyworld.world import TinyWorld
 
-WORLD = TinyWorld(2)
+
+@cache
+def world():
+    return TinyWorld(2)
 
 
 def test_pages_tell_what_is_true():
     """A page that contradicts the world it describes."""
     rng = random.Random(0)
-    kinds = WORLD.narrator.world.kinds
+    kinds = world().narrator.world.kinds
     by_name = {e.name: e for o in kinds.values() for e in o.values}
     seen = set()
     for _ in range(150):
-        for relation, pairs in WORLD.sample(
-            rng, kinds=["facts"]
-        ).state.items():
+        for relation, pairs in (
+            world().sample(rng, kinds=["facts"]).state.items()
+        ):
             seen.add(relation)
             for subject, told in pairs.items():
                 links = by_name[subject].links
@@ -35,7 +39,7 @@ def test_each_question_has_its_answer():
         assert f"{answer} /" in names
     rng = random.Random(1)
     asked = {
-        WORLD.sample(rng, kinds=["facts_question"]).question.split()[0]
+        world().sample(rng, kinds=["facts_question"]).question.split()[0]
         for _ in range(200)
     }
     assert {"Where", "Who", "What", "Which"} <= asked

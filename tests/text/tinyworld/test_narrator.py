@@ -2,7 +2,7 @@
 
 import random
 
-from scratchlm.text.tinyworld.config import KINDS
+from scratchlm.text.tinyworld.config import DOCUMENT_KINDS
 from scratchlm.text.tinyworld.narrator import Document
 from scratchlm.text.tinyworld.world import TinyWorld, WorldConfig
 
@@ -18,11 +18,11 @@ def test_kinds_come_as_often_as_their_weights():
     """A mixture other than the configured one."""
     world = TinyWorld(0, WorldConfig(story=1, facts=3, sum_question=0))
     rng, n = random.Random(0), 3000
-    counts = dict.fromkeys(KINDS, 0)
+    counts = dict.fromkeys(DOCUMENT_KINDS, 0)
     for _ in range(n):
         counts[world.sample(rng).kind] += 1
     weights = world.config.weights
-    for kind, weight in zip(KINDS, weights, strict=True):
+    for kind, weight in zip(DOCUMENT_KINDS, weights, strict=True):
         assert abs(counts[kind] / n - weight / sum(weights)) < 0.04
 
 

@@ -1,19 +1,24 @@
 """Verdicts: where a text goes wrong, and why."""
 
 import random
+from functools import cache
 
 import pytest
 
 from scratchlm.text.tinyworld.reading import answer_in
 from scratchlm.text.tinyworld.world import TinyWorld
 
-WORLD = TinyWorld()
 SUM = "47 + 38\n7 + 8 = 15. Write 5, carry 1.\n4 + 3 + 1 = 8. Write 8.\n"
+
+
+@cache
+def world():
+    return TinyWorld()
 
 
 def link(kind, name):
     """What a world's fact says: an entity, and others of its kind."""
-    subject = WORLD.narrator.world.kinds[kind].values[0]
+    subject = world().narrator.world.kinds[kind].values[0]
     right = subject.links[name].values[0]
     wrong = right.links["others"].values[0]
     return subject.name, right.name, wrong.name
@@ -48,7 +53,7 @@ def link(kind, name):
 def test_the_place_and_the_reason_are_named(text, kind, at, expected):
     """A wrong digit that is called bad grammar, or a verdict without the
     place where the text goes wrong."""
-    verdict = WORLD.check(text)
+    verdict = world().check(text)
     place = text.rindex(at) if at else len(text)
     assert (verdict.kind, verdict.offset) == (kind, place), str(verdict)
     if expected is not None:
@@ -58,35 +63,35 @@ def test_the_place_and_the_reason_are_named(text, kind, at, expected):
 def test_a_verdict_says_what_it_found():
     """A word that is named from its second letter on, or a text that only
     stops, and stands accused of a wrong word."""
-    assert str(WORLD.check("The towns of the valle.")) == (
+    assert str(world().check("The towns of the valle.")) == (
         "ungrammatical at character 17: 'valle' stands where 'valley' should"
     )
-    assert str(WORLD.check("The towns of")) == (
+    assert str(world().check("The towns of")) == (
         "incomplete at character 12: the text ends before ' the valley.'"
     )
-    assert str(WORLD.check("47 + 7")).endswith("6: the text ends")
-    assert str(WORLD.check(SUM + "So 47 + 38 = 85.")) == "ok"
+    assert str(world().check("47 + 7")).endswith("6: the text ends")
+    assert str(world().check(SUM + "So 47 + 38 = 85.")) == "ok"
 
 
 def test_a_wrong_fact_is_false():
     """A fact that contradicts the world, taken for a choice of the teller."""
     name, right, wrong = link("person", "home")
     page = "From the Book of People.\n{} lives in {}."
-    assert WORLD.check(page.format(name, right)).kind == "incomplete"
-    verdict = WORLD.check(page.format(name, wrong))
+    assert world().check(page.format(name, right)).kind == "incomplete"
+    verdict = world().check(page.format(name, wrong))
     assert verdict.kind == "false"
     assert (verdict.expected, verdict.found) == ((right,), wrong)
     assert f"{wrong!r} stands where {right!r} should" in str(verdict)
     question = f"Question: Where does {name} live?\nAnswer: In "
-    assert WORLD.check(f"{question}{right}.").ok
-    assert WORLD.check(f"{question}{wrong}.").kind == "false"
+    assert world().check(f"{question}{right}.").ok
+    assert world().check(f"{question}{wrong}.").kind == "false"
 
 
 def story(kind, *words):
     """A story with all of some words in it."""
     rng = random.Random(1)
     while True:
-        document = WORLD.sample(rng, kinds=[kind])
+        document = world().sample(rng, kinds=[kind])
         if all(word in document.text for word in words):
             return document
 
@@ -96,10 +101,10 @@ def test_giving_what_another_has_is_impossible():
     text = story("story", "handed", "over the ", "and thanked").text
     before, _, after = text.rpartition("over the ")
     thing = after.partition(".")[0]
-    things = WORLD.narrator.world.kinds["thing"].values
+    things = world().narrator.world.kinds["thing"].values
     wrong = next(other.name for other in things if other.name != thing)
     changed = f"{before}over the {wrong}.{after.partition('.')[2]}"
-    verdict = WORLD.check(changed)
+    verdict = world().check(changed)
     assert (verdict.kind, verdict.expected) == ("impossible", (thing,))
     assert verdict.offset == len(before) + len("over the ")
 
@@ -107,9 +112,10 @@ def test_giving_what_another_has_is_impossible():
 def test_a_wrong_answer_about_a_story_is_false():
     """An answer that any person's name satisfies."""
     document = story("story_question", "Question: Who ")
-    names = [p.name for p in WORLD.narrator.world.kinds["person"].values]
+    names = [p.name for p in world().narrator.world.kinds["person"].values]
     verdicts = {
-        name: WORLD.check(f"{document.prompt} {name}.").kind for name in names
+        name: world().check(f"{document.prompt} {name}.").kind
+        for name in names
     }
     assert verdicts.pop(document.answer) == "ok"
     assert set(verdicts.values()) == {"false"}

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from scratchlm.text.tinyworld.grammar import Entity, Options, read_script
-from scratchlm.text.tinyworld.telling import Path, Teller, Writer
+from scratchlm.text.tinyworld.telling import Choices, Teller, Writer
 
 LINES = read_script("go ^\n  {A} [ran|went].\nstop\n  {A} stopped.\n")
 PEOPLE = Options([Entity("person", name=name) for name in ("Mia", "Omar")])
@@ -21,7 +21,7 @@ def write(dice):
 
 def test_a_path_takes_every_way_once():
     """A way that is left out, or taken twice."""
-    path, made = Path(), []
+    path, made = Choices(), []
     while True:
         made.append(write(path))
         if not path.advance():
@@ -34,7 +34,7 @@ def test_a_path_takes_every_way_once():
 
 def test_entropies_of_choices_add_up():
     """An entropy that depends on what was drawn, not on what could be."""
-    path, mean, nats = Path(), 0.0, 0.0
+    path, mean, nats = Choices(), 0.0, 0.0
     while True:
         writer = write(path)
         mean += math.exp(writer.log_prob) * writer.entropy

@@ -157,7 +157,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-PLACES = (
+VILLAGES = (
     *("Arnhaven", "Port Lisse", "Milbrook", "Castell Dale", "Ostermouth"),
     *("Brennick", "Saltby", "Veyra", "Old Tarn", "Corrie Bay"),
 )

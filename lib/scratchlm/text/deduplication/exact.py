@@ -11,13 +11,13 @@ from jaxtyping import UInt64
 from scratchlm.foundation.arguments import not_one_string
 
 _LOWER = bytes(range(256)).lower()
-_SPACE = bytes(code for code in range(128) if chr(code).isspace())
+_WHITE_SPACE = bytes(code for code in range(128) if chr(code).isspace())
 
 
 def normalise(text: str) -> bytes:
     """Drop white space and case, and compose accents; the rest is UTF-8."""
     if text.isascii():
-        return text.encode().translate(_LOWER, _SPACE)
+        return text.encode().translate(_LOWER, _WHITE_SPACE)
     composed = unicodedata.normalize("NFC", text.lower())
     return "".join(composed.split()).encode("utf-8", "surrogatepass")
 

@@ -10,8 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int64
 
+from scratchlm.foundation.arrays import Numbers
+from scratchlm.foundation.extras import import_failure
 from scratchlm.text.deduplication.buckets import NO_BUCKET, Pairs, bucket_links
 from scratchlm.text.deduplication.clusters import UnionFind
 from scratchlm.text.deduplication.pipeline import (
@@ -25,8 +26,7 @@ from scratchlm.text.deduplication.pipeline import (
 if TYPE_CHECKING:
     from ray.data import Dataset
 
-Batch = dict[str, Any]
-Ids = Int64[np.ndarray, "_"]
+RowBatch = dict[str, Any]
 
 
 class Columns(NamedTuple):
@@ -88,12 +88,11 @@ def deduplicate_dataset(
 def _require_ray() -> None:
     try:
         import ray.data  # noqa: F401, PLC0415
-    except ImportError:
-        raise ValueError(
-            'Ray is not installed; run pip install "scratchlm[ray]", or use '
-            "scratchlm.text.deduplication.pipeline, which needs one "
-            "machine only"
-        ) from None
+    except ImportError as error:
+        need = "deduplicating on a cluster needs Ray"
+        otherwise = "use deduplicate, which needs one machine only"
+        message = import_failure(need, "ray", error, otherwise)
+        raise ValueError(message) from error
 
 
 def _check(dataset: "Dataset", columns: Columns, partitions: int) -> None:
@@ -120,8 +119,8 @@ def _links(
 
 
 def _key_rows(
-    config: DedupConfig, columns: Columns, partitions: int, batch: Batch
-) -> Batch:
+    config: DedupConfig, columns: Columns, partitions: int, batch: RowBatch
+) -> RowBatch:
     """A row for each key of each document, with the part that gets it."""
     keys_only = replace(config, verify=False)
     keys = fingerprint(batch[columns.text].tolist(), keys_only).keys
@@ -136,7 +135,7 @@ def _key_rows(
     }
 
 
-def _link_rows(group: Batch) -> Batch:
+def _link_rows(group: RowBatch) -> RowBatch:
     """Links between the documents of one part, each once."""
     order = np.argsort(group["id"], kind="stable")
     ids, keys = group["id"][order], group["key"][order].astype(np.uint64)
@@ -144,7 +143,7 @@ def _link_rows(group: Batch) -> Batch:
     return {"left": links[:, 0], "right": links[:, 1]}
 
 
-def _clusters(pairs: Pairs) -> tuple[Ids, Ids]:
+def _clusters(pairs: Pairs) -> tuple[Numbers, Numbers]:
     """The documents that any link names, and the least id of their set."""
     ids, places = np.unique(pairs, return_inverse=True)
     places = places.reshape(-1, 2)
@@ -157,7 +156,7 @@ def _verified_links(
     dataset: "Dataset",
     config: DedupConfig,
     columns: Columns,
-    found: tuple[Ids, Ids],
+    found: tuple[Numbers, Numbers],
     partitions: int,
 ) -> Pairs:
     """Links that pass the test, found inside the clusters without it."""
@@ -169,7 +168,9 @@ def _verified_links(
     return _pairs_of(groups.map_groups(verify, batch_format="numpy"))
 
 
-def _members(found: tuple[Ids, Ids], columns: Columns, batch: Batch) -> Batch:
+def _members(
+    found: tuple[Numbers, Numbers], columns: Columns, batch: RowBatch
+) -> RowBatch:
     ids, cluster = found
     mine = np.isin(batch[columns.id], ids)
     rows = {name: column[mine] for name, column in batch.items()}
@@ -177,7 +178,9 @@ def _members(found: tuple[Ids, Ids], columns: Columns, batch: Batch) -> Batch:
     return rows
 
 
-def _verify_rows(config: DedupConfig, columns: Columns, group: Batch) -> Batch:
+def _verify_rows(
+    config: DedupConfig, columns: Columns, group: RowBatch
+) -> RowBatch:
     order = np.argsort(group[columns.id], kind="stable")
     texts, ids = group[columns.text][order], group[columns.id][order]
     result = resolve(fingerprint(texts.tolist(), config), config)
@@ -189,8 +192,8 @@ def _chosen(
     dataset: "Dataset",
     config: DedupConfig,
     columns: Columns,
-    found: tuple[Ids, Ids],
-) -> Ids:
+    found: tuple[Numbers, Numbers],
+) -> Numbers:
     """One id of each cluster; only the longest needs another look."""
     if config.keep == "first":
         return np.unique(found[1])
@@ -205,13 +208,13 @@ def _chosen(
         rows["key"][order].astype(np.uint64)[:, None], rows["size"][order]
     )
     chosen = choose(rows["cluster"][order], prints, config)
-    ids: Ids = rows["id"][order][chosen]
+    ids: Numbers = rows["id"][order][chosen]
     return ids
 
 
 def _size_rows(
-    found: tuple[Ids, Ids], columns: Columns, batch: Batch
-) -> Batch:
+    found: tuple[Numbers, Numbers], columns: Columns, batch: RowBatch
+) -> RowBatch:
     rows = _members(found, columns, batch)
     exact = DedupConfig(near=False)
     prints = fingerprint(rows[columns.text].tolist(), exact)
@@ -223,7 +226,7 @@ def _size_rows(
     }
 
 
-def _without(dropped: Ids, columns: Columns, batch: Batch) -> Batch:
+def _without(dropped: Numbers, columns: Columns, batch: RowBatch) -> RowBatch:
     stays = ~np.isin(batch[columns.id], dropped)
     return {name: column[stays] for name, column in batch.items()}
 
@@ -233,7 +236,7 @@ def _pairs_of(rows: "Dataset") -> Pairs:
     return np.stack([found["left"], found["right"]], 1)
 
 
-def _gathered(rows: "Dataset", names: tuple[str, ...]) -> Batch:
+def _gathered(rows: "Dataset", names: tuple[str, ...]) -> RowBatch:
     """All rows of a small dataset, also where it has none."""
     batches = [
         batch
@@ -246,4 +249,4 @@ def _gathered(rows: "Dataset", names: tuple[str, ...]) -> Batch:
     }
 
 
-_NONE: Ids = np.empty(0, np.int64)
+_NONE: Numbers = np.empty(0, np.int64)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from scratchlm.text.tinyworld.setting import Size
 from scratchlm.text.tinyworld.stories.plots import PLOTS
 
-KINDS = (
+DOCUMENT_KINDS = (
     "story",
     "story_question",
     "facts",
@@ -60,8 +60,9 @@ class WorldConfig(Size):
         super().__post_init__()
         if min(self.weights) < 0 or not any(self.weights):
             raise ValueError(
-                f"the weights of {', '.join(KINDS)} are {self.weights}; give "
-                "whole numbers from 0, one of them above it"
+                f"the weights of {', '.join(DOCUMENT_KINDS)} are "
+                f"{self.weights}; give whole numbers from 0, one of them "
+                "above it"
             )
         unknown = [plot for plot in self.plots if plot not in PLOTS]
         if unknown or not set(self.plots) - {"journey"}:
@@ -88,5 +89,5 @@ class WorldConfig(Size):
 
     @property
     def weights(self) -> tuple[int, ...]:
-        """How often each kind is told, in the order of ``KINDS``."""
-        return tuple(getattr(self, kind) for kind in KINDS)
+        """How often each kind is told, in the order of ``DOCUMENT_KINDS``."""
+        return tuple(getattr(self, kind) for kind in DOCUMENT_KINDS)

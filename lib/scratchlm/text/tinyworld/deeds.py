@@ -1,6 +1,7 @@
 """Phrases for what people and beasts do.
 
-A form names such a list as ``<hobby>``; ``tinyworld_phrases`` has the others.
+A form names such a list as ``<hobby>``; the module ``phrases`` has the
+others.
 """
 
 DEEDS = {

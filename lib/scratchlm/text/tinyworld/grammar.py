@@ -40,7 +40,7 @@ class Slot:
 
 
 Part: TypeAlias = "str | Slot | tuple[tuple[Part, ...], ...]"
-Parts: TypeAlias = tuple[Part, ...]
+Template: TypeAlias = tuple[Part, ...]
 
 
 @no_type_check  # at run time, where every blank calls it
@@ -221,7 +221,7 @@ def read_script(
     return lines
 
 
-def _parse(source: str, max_alternatives: int | None) -> Parts:
+def _parse(source: str, max_alternatives: int | None) -> Template:
     parts: list[Part] = []
     for token in TOKENS.findall(source):
         if token[0] == "[":

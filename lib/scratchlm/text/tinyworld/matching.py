@@ -9,8 +9,8 @@ from scratchlm.text.tinyworld.grammar import (
     Entity,
     Line,
     Options,
-    Parts,
     Slot,
+    Template,
 )
 from scratchlm.text.tinyworld.telling import Case
 
@@ -115,7 +115,7 @@ class Matcher:
                 found.extend(self._walk(form.parts, start))
         return found
 
-    def _walk(self, parts: Parts, match: Match) -> Iterator[Match]:
+    def _walk(self, parts: Template, match: Match) -> Iterator[Match]:
         """All ways to read the parts on from where a match ends."""
         if not parts:
             yield match

@@ -19,7 +19,7 @@ from scratchlm.text.tinyworld.stories.plots import STORY_LINES, tell_story
 from scratchlm.text.tinyworld.stories.scenes import HOME
 from scratchlm.text.tinyworld.sums import (
     SUM_LINES,
-    Numbers,
+    Terms,
     ask_sum,
     tell_sum,
 )
@@ -67,7 +67,7 @@ class Narrator:
     def __init__(self, world: World, config: WorldConfig):
         self.world = world
         self.config = c = config
-        self.numbers = Numbers(c.n_digits)
+        self.numbers = Terms(c.n_digits)
         self.lines = read_script(
             FACT_LINES + SUM_LINES + STORY_LINES,
             max_forms=c.max_forms,

@@ -46,7 +46,7 @@ answer.number /
 class _Smaller(dict[str, Options]):
     """The numbers up to one, made when asked for."""
 
-    def __init__(self, number: int, least: int, numbers: "Numbers"):
+    def __init__(self, number: int, least: int, numbers: "Terms"):
         super().__init__()
         self.span = (least, number)
         self.numbers = numbers
@@ -56,8 +56,8 @@ class _Smaller(dict[str, Options]):
         return options
 
 
-class Numbers:
-    """The numbers that sums need.
+class Terms:
+    """The numbers of which sums are made.
 
     Args:
         n_digits: how many digits a term may have.
@@ -89,7 +89,7 @@ class Numbers:
         return [self.span(10 ** (d - 1), 10**d - 1) for d in self.n_digits]
 
 
-def tell_sum(teller: Teller, numbers: Numbers) -> None:
+def tell_sum(teller: Teller, numbers: Terms) -> None:
     """Work a sum or a difference, column by column from the right.
 
     Args:
@@ -102,7 +102,7 @@ def tell_sum(teller: Teller, numbers: Numbers) -> None:
     teller.tell(f"{operation}.result")
 
 
-def ask_sum(teller: Teller, numbers: Numbers) -> None:
+def ask_sum(teller: Teller, numbers: Terms) -> None:
     """Ask for a sum or a difference, and answer. Args: as ``tell_sum``."""
     teller.kind = "sum_question"
     teller.tell("question")
@@ -110,7 +110,7 @@ def ask_sum(teller: Teller, numbers: Numbers) -> None:
     teller.tell("answer.number")
 
 
-def _pose(teller: Teller, numbers: Numbers, line: str) -> str:
+def _pose(teller: Teller, numbers: Terms, line: str) -> str:
     """Choose two terms; whether they make a sum or a difference."""
     cases: list[Case] = [
         (f"sum.{line}", {"A": left, "B": right})
@@ -130,7 +130,7 @@ def _pose(teller: Teller, numbers: Numbers, line: str) -> str:
     return operation
 
 
-def _columns(teller: Teller, numbers: Numbers, operation: str) -> None:
+def _columns(teller: Teller, numbers: Terms, operation: str) -> None:
     a, b = (teller.roles[role].name for role in "AB")
     n, paid, adds = max(len(a), len(b)), 0, operation == "sum"
     for left, right in zip(a.zfill(n)[::-1], b.zfill(n)[::-1], strict=True):

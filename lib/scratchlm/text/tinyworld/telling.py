@@ -1,7 +1,8 @@
 """Telling: choices become text.
 
 Stories, facts and sums are written once, as functions that call ``tell``.
-Here ``tell`` draws and writes; in ``tinyworld_reading`` it reads the same
+Here ``tell`` draws and writes; in a :class:`Reader
+<scratchlm.text.tinyworld.reading.Reader>` it reads the same
 choices back from a text. Neither knows any story.
 """
 
@@ -63,7 +64,7 @@ class Teller:
         self.state.setdefault(relation, {})[subject] = value
 
 
-class Path(Dice):
+class Choices(Dice):
     """A sequence of choices, and the next one after it."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from itertools import repeat
 
 from scratchlm.foundation.dice import Dice
 from scratchlm.text.corpora.texts import take_bytes
-from scratchlm.text.tinyworld.config import KINDS, WorldConfig
+from scratchlm.text.tinyworld.config import DOCUMENT_KINDS, WorldConfig
 from scratchlm.text.tinyworld.entropy import (
     EntropyRate,
     estimated_rate,
@@ -22,7 +22,7 @@ from scratchlm.text.tinyworld.entropy import (
 from scratchlm.text.tinyworld.narrator import Document, Narrator
 from scratchlm.text.tinyworld.reading import Verdict
 from scratchlm.text.tinyworld.setting import World
-from scratchlm.text.tinyworld.telling import Path
+from scratchlm.text.tinyworld.telling import Choices
 
 __all__ = ["Document", "EntropyRate", "TinyWorld", "Verdict", "WorldConfig"]
 
@@ -87,7 +87,7 @@ class TinyWorld:
         """
         dice = Dice(rng)
         if kinds is not None:
-            told = [k for k in KINDS if getattr(self.config, k)]
+            told = [k for k in DOCUMENT_KINDS if getattr(self.config, k)]
             if not kinds or not set(kinds) <= set(told):
                 raise ValueError(
                     f"kinds is {sorted(kinds)}, but this world tells "
@@ -106,7 +106,7 @@ class TinyWorld:
         Args:
             rng: is advanced.
         """
-        asking = [k for k in KINDS if k.endswith("_question")]
+        asking = [k for k in DOCUMENT_KINDS if k.endswith("_question")]
         told = [k for k in asking if getattr(self.config, k)]
         return self.sample(rng, told)
 
@@ -178,7 +178,7 @@ class TinyWorld:
         Raises:
             ValueError: when there are more.
         """
-        path = Path()
+        path = Choices()
         for _ in range(limit):
             yield self.narrator.write(path)[0]
             if not path.advance():

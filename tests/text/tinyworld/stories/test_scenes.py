@@ -2,10 +2,14 @@
 
 import random
 import re
+from functools import cache
 
 from scratchlm.text.tinyworld.world import TinyWorld, WorldConfig
 
-WORLD = TinyWorld()
+
+@cache
+def world():
+    return TinyWorld()
 
 
 def test_answers_agree_with_the_state():
@@ -13,7 +17,7 @@ def test_answers_agree_with_the_state():
     rng = random.Random(0)
     places, things = 0, 0
     for _ in range(300):
-        document = WORLD.sample(rng, kinds=["story_question"])
+        document = world().sample(rng, kinds=["story_question"])
         has = document.state.get("has", {})
         at = document.state.get("at", {})
         if asked := re.fullmatch(

@@ -14,10 +14,10 @@ from scratchlm.text.cleaning.messy_prose import (
     FOREIGN,
     MONTHS,
     NAMES,
-    PLACES,
     SPAM,
     TEASERS,
     TOPICS,
+    VILLAGES,
 )
 
 
@@ -27,7 +27,7 @@ class MessyPage:
 
     Args:
         site: whose page it is; pages of one site share their frame.
-        kind: one of :data:`KINDS`.
+        kind: one of :data:`PAGE_KINDS`.
         html: what the server sends, decoded the way a careless crawler does.
         good: whether a cleaner should keep it.
         body: the text that the page is about, one paragraph to a line.
@@ -85,7 +85,7 @@ def _article(dice: Dice) -> list[str]:
     sentences = dice.some(TOPICS[dice.pick(list(TOPICS))], 8 + dice.below(5))
     filled = [
         sentence.format(
-            place=dice.pick(PLACES),
+            place=dice.pick(VILLAGES),
             name=dice.pick(NAMES),
             month=dice.pick(MONTHS),
             n=3 + dice.below(40),
@@ -127,7 +127,7 @@ def _spam(dice: Dice) -> list[str]:
 
 def _repeated(dice: Dice) -> list[str]:
     line = dice.pick(TOPICS[dice.pick(list(TOPICS))]).format(
-        place=dice.pick(PLACES), name=dice.pick(NAMES), month="May", n=6
+        place=dice.pick(VILLAGES), name=dice.pick(NAMES), month="May", n=6
     )
     again = " ".join([line] * (5 + dice.below(5)))
     return [*_article(dice)[:2], again]
@@ -171,7 +171,7 @@ def _placeholder(dice: Dice) -> list[str]:
 
 def _listing(dice: Dice) -> list[str]:
     return [
-        f"- {dice.pick(NAMES)}, {dice.pick(PLACES)}, room {dice.below(90)}, "
+        f"- {dice.pick(NAMES)}, {dice.pick(VILLAGES)}, room {dice.below(90)}, "
         f"{dice.below(28) + 1} {dice.pick(MONTHS)}"
         for _ in range(18)
     ]
@@ -190,10 +190,10 @@ _PARAGRAPHS: dict[str, Callable[[Dice], list[str]]] = {
     "placeholder": _placeholder,
     "listing": _listing,
 }
-KINDS = tuple(_PARAGRAPHS)
+PAGE_KINDS = tuple(_PARAGRAPHS)
 GOOD = frozenset({"article", "mojibake", "contact"})
 # Guessed, to have each kind often enough: a third of the pages are good.
-_DRAWN = (*KINDS, "article", "article", "near-empty")
+_DRAWN = (*PAGE_KINDS, "article", "article", "near-empty")
 SITES = (
     *("harbour-letter.example", "slow-wheels.example"),
     *("clocktower.example", "kitchen-notes.example"),

@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from scratchlm.text.cleaning.messy_pages import (
+from scratchlm.text.cleaning.messy_web import (
     GOOD,
-    KINDS,
+    PAGE_KINDS,
     SITES,
     mangle,
     messy_pages,
@@ -28,7 +28,7 @@ def test_every_kind_and_site_occurs():
     """A kind that is never drawn, and whose rule nothing tests."""
     pages = list(messy_pages(300))
     kinds = Counter(page.kind for page in pages)
-    assert set(kinds) == set(KINDS)
+    assert set(kinds) == set(PAGE_KINDS)
     assert min(kinds.values()) >= 10
     assert {page.site for page in pages} == set(SITES)
     for page in pages:
