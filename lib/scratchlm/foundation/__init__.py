@@ -1,1 +1,1 @@
-"""foundation."""
+"""What all parts stand on: files, processes, arguments, draws, arrays."""

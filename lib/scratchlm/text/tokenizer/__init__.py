@@ -1,1 +1,44 @@
-"""tokenizer."""
+"""Tokenizers: text to ids and back, by byte-pair encoding."""
+
+from scratchlm.text.tokenizer.base import SubwordTokenizer
+from scratchlm.text.tokenizer.bpe import BPETokenizer
+from scratchlm.text.tokenizer.merging import MergeRules, merge_piece
+from scratchlm.text.tokenizer.patterns import (
+    CL100K,
+    GPT2,
+    O200K,
+    PATTERNS,
+    Pattern,
+    find_pattern,
+)
+from scratchlm.text.tokenizer.printable import (
+    ALPHABET,
+    from_printable,
+    to_printable,
+)
+from scratchlm.text.tokenizer.special_tokens import SpecialTokens
+from scratchlm.text.tokenizer.training import (
+    MergeTrainer,
+    count_pieces,
+    learn_merges,
+)
+
+__all__ = [
+    "ALPHABET",
+    "CL100K",
+    "GPT2",
+    "O200K",
+    "PATTERNS",
+    "BPETokenizer",
+    "MergeRules",
+    "MergeTrainer",
+    "Pattern",
+    "SpecialTokens",
+    "SubwordTokenizer",
+    "count_pieces",
+    "find_pattern",
+    "from_printable",
+    "learn_merges",
+    "merge_piece",
+    "to_printable",
+]

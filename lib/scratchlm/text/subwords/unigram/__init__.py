@@ -1,1 +1,1 @@
-"""unigram."""
+"""Unigram: the most probable segmentation."""

@@ -1,1 +1,1 @@
-"""wordpiece."""
+"""WordPiece: the longest token that fits."""

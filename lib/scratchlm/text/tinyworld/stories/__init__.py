@@ -1,1 +1,1 @@
-"""stories."""
+"""The plots of TinyWorld, and what they are made of."""

@@ -1,1 +1,1 @@
-"""arrays."""
+"""Byte-pair encoding on arrays: the same ids, sooner."""
