@@ -11,13 +11,16 @@ INSTALLED := .venv/.installed
 PIP := $(PY) -m pip --disable-pip-version-check
 # Tests run in the environment of the book's kernels, not in the user's.
 ISOLATED := $(PY) -m bookbuild.run.kernels
+# What each stage took; .ci/run prints the table at its end.
+TIMED := $(PY) -m bookbuild.budget run
 # As many tests at once as there are cores, so each keeps to one thread.
 AT_ONCE := --numprocesses=auto --maxprocesses=4
-TESTS := OMP_NUM_THREADS=1 $(ISOLATED) $(PY) -m pytest -p no:nbval \
+ONE_THREAD := env OMP_NUM_THREADS=1
+TESTS := $(ISOLATED) $(PY) -m pytest -p no:nbval \
 	$(AT_ONCE) --dist=worksteal
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.14
 
-.PHONY: help book test unit lab serve bench clean
+.PHONY: help book test unit lab serve bench budget clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' \
@@ -27,19 +30,19 @@ book: $(INSTALLED) ## build the book: HTML, PDF and notebooks, in _build/
 	@$(PY) -m bookbuild.build
 
 test: $(INSTALLED) ## lint, types, unit tests, then every notebook
-	$(PY) -m ruff check .
-	$(PY) -m ruff format --check .
-	$(PY) -m mypy
-	$(BIN)/lint-imports
-	$(TESTS) --cov --cov-report=
-	$(PY) -m coverage report
+	$(TIMED) lint -- sh -c "$(PY) -m ruff check . \
+		&& $(PY) -m ruff format --check ."
+	$(TIMED) types -- $(PY) -m mypy
+	$(TIMED) imports -- $(BIN)/lint-imports
+	$(TIMED) tests -- $(ONE_THREAD) $(TESTS) --cov --cov-report=
+	$(TIMED) coverage -- $(PY) -m coverage report
 	@$(PY) -m bookbuild.build notebooks
-	$(ISOLATED) $(PY) -m pytest $(AT_ONCE) --dist=loadfile \
+	$(TIMED) nbval -- $(ISOLATED) $(PY) -m pytest $(AT_ONCE) --dist=loadfile \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
 		-p no:cacheprovider _build/notebooks
 
 unit: $(INSTALLED) ## the unit tests alone
-	$(TESTS) -q
+	$(ONE_THREAD) $(TESTS) -q
 
 lab: $(INSTALLED) ## JupyterLab; the chapters open as notebooks
 	@mkdir -p _build/lab
@@ -61,6 +64,9 @@ bench: $(INSTALLED) ## measure us against the libraries you would use
 	@set -e; for script in benchmarks/[!_]*.py; do \
 		echo "== $$script"; $(PY) "$$script"; done
 
+budget: $(INSTALLED) ## how long each stage of the last check took
+	@$(PY) -m bookbuild.budget
+
 clean: ## remove all that was built; .venv stays
 	rm -rf _build build .coverage .coverage.* .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -69,6 +75,7 @@ clean: ## remove all that was built; .venv stays
 # from what works: an environment without pip is made again from nothing.
 $(INSTALLED): requirements.lock pyproject.toml
 	@rm -f $@
+	@mkdir -p _build/seconds; date +%s > _build/seconds/.install
 	@set -e; ok='import sys; sys.exit(sys.version_info < (3, 11))'; \
 	if ! { $(PY) -c "$$ok" && $(PY) -m pip --version; } >/dev/null 2>&1; \
 	then \
@@ -96,4 +103,6 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@echo "Installing requirements.lock (a few minutes the first time)"
 	@$(PIP) install --quiet -r requirements.lock
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@echo $$(( $$(date +%s) - $$(cat _build/seconds/.install) )) \
+		> _build/seconds/install
 	@touch $@
