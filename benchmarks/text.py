@@ -27,8 +27,8 @@ from typing import TypeVar
 import tiktoken
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from scratchlm.text.tokenizer.bpe import BPETokenizer
-from scratchlm.text.tokenizer.patterns import PATTERNS
+from scratchlm.interop.tokenizers import from_tiktoken, to_tiktoken
+from scratchlm.text.tokenizer import PATTERNS, BPETokenizer
 
 Encoder = BPETokenizer | tiktoken.Encoding
 Encode = Callable[[Encoder, list[str]], None]
@@ -96,7 +96,7 @@ def compare_encoding(warm: list[str], fresh: list[str], rounds: int) -> None:
     )
     for pattern in PATTERNS:
         trained = BPETokenizer.train(warm, 32_000, pattern=pattern)
-        theirs = trained.to_tiktoken()
+        theirs = to_tiktoken(trained)
         verdict = compare_ids(trained, theirs, [*warm, *fresh])
         for form, encode, halves in (
             ("one text", one_by_one, (["\n".join(warm)], ["\n".join(fresh)])),
@@ -138,7 +138,7 @@ def measure_passes(
     passes = {"empty cache": warm, "fresh text": fresh, "second pass": fresh}
     rates = {name: [0.0, 0.0] for name in passes}
     for _ in range(rounds):
-        ours = BPETokenizer.from_tiktoken(theirs)
+        ours = from_tiktoken(theirs)
         for name, texts in passes.items():
             for side, encoder in enumerate((ours, theirs)):
                 rate = bytes_per_second(encode, encoder, texts)

@@ -19,11 +19,16 @@ from text import heading, row
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from scratchlm.text.shards.batches import BatchConfig, Batches
-from scratchlm.text.shards.packing import best_fit
-from scratchlm.text.shards.reading import TokenShards
-from scratchlm.text.shards.rows import ChoppedRows, PackedRows
-from scratchlm.text.shards.writing import ShardConfig, write_shards
+from scratchlm.text.shards import (
+    BatchConfig,
+    Batches,
+    ChoppedRows,
+    PackedRows,
+    ShardConfig,
+    TokenShards,
+    best_fit,
+    write_shards,
+)
 
 SHAPES = [(8, 256), (32, 256), (512, 128), (32, 1024), (64, 1024), (8, 4096)]
 SHAPES += [(32, 4096), (32, 8192)]

@@ -21,19 +21,18 @@ from datasketch import MinHash, MinHashLSH
 from scipy.sparse import csr_array
 from text import find_text, heading, row
 
-from scratchlm.text.deduplication.buckets import (
+from scratchlm.text.deduplication import (
+    DedupConfig,
     band_keys,
     candidate_pairs,
-    match_probability,
-)
-from scratchlm.text.deduplication.minhash import (
+    deduplicate,
     distinct,
+    match_probability,
+    shingle,
     sign,
     signatures,
     text_blocks,
 )
-from scratchlm.text.deduplication.pipeline import DedupConfig, deduplicate
-from scratchlm.text.deduplication.shingles import shingle
 
 BANDS, ROWS, SIZE = 14, 8, 5
 WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
