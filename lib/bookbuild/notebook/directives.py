@@ -12,26 +12,6 @@ from sphinx.directives.code import LiteralInclude, LiteralIncludeReader
 
 from bookbuild.notebook.inline import Context
 from bookbuild.notebook.myst import Directive
-from bookbuild.notebook.tables import csv_table, list_table
-
-SILENT = {
-    "bibliography",  # each notebook ends with the works that it cites
-    "contents",
-    "index",
-    "only",
-    "raw",
-    "tableofcontents",
-    "toctree",
-}
-QUOTES = {"epigraph", "highlights", "margin", "pull-quote", "sidebar"}
-QUOTES |= {"admonition", "topic"}
-TITLES = {"seealso": "See also"} | {
-    name: name.capitalize()
-    for name in (
-        *("attention", "caution", "danger", "error", "hint", "important"),
-        *("note", "tip", "warning"),
-    )
-}
 
 
 @runtime_checkable
@@ -57,32 +37,13 @@ def plain_directive(directive: Directive, writer: Writer) -> str:
     Raises:
         ValueError: there is no translation for this directive.
     """
-    name = directive.name
-    if name in SILENT:
-        return ""
-    if name in TITLES or name in QUOTES:
-        return _admonition(directive, writer)
-    if name.startswith("prf:"):
-        return _proof(directive, writer)
-    if name in DIRECTIVES:
-        return DIRECTIVES[name](directive, writer)
-    raise ValueError(
-        f"book/{writer.context.page.name}.md uses the directive {{{name}}}, "
-        "for which there is no plain wording; add one in "
-        "bookbuild.notebook.directives"
-    )
-
-
-def quote(title: str, body: str) -> str:
-    """Return a blockquote with a bold title.
-
-    Args:
-        title: may be empty.
-        body: plain Markdown.
-    """
-    heading = f"**{title}**\n\n" if title else ""
-    lines = f"{heading}{body}".strip().split("\n")
-    return "\n".join(f"> {line}".rstrip() for line in lines)
+    if directive.name not in DIRECTIVES:
+        raise ValueError(
+            f"book/{writer.context.page.name}.md uses the directive "
+            f"{{{directive.name}}}, for which there is no plain wording; add "
+            "one in bookbuild.notebook.directives"
+        )
+    return DIRECTIVES[directive.name](directive, writer)
 
 
 def equation(math: str, number: str) -> str:
@@ -135,35 +96,9 @@ def included_lines(path: Path, options: dict[str, str]) -> str:
     return str(text).strip("\n")
 
 
-def _admonition(directive: Directive, writer: Writer) -> str:
-    title = TITLES.get(directive.name, "")
-    body = writer.text(directive.body)
-    argument = writer.inline(directive.argument)
-    if title and argument:  # {note} takes its first words there
-        body = f"{argument}\n{body}".strip()
-    return quote(title or argument, body)
-
-
-def _proof(directive: Directive, writer: Writer) -> str:
-    kind = directive.name.removeprefix("prf:").capitalize()
-    title = writer.inline(directive.argument)
-    heading = f"{kind} ({title})" if title else kind
-    return quote(heading, writer.text(directive.body))
-
-
-def _figure(directive: Directive, writer: Writer) -> str:
-    alt = directive.options.get("alt", "")
-    picture = f"![{alt}]({directive.argument})"
-    return f"{picture}\n\n{_glued_figure(directive, writer)}".strip()
-
-
 def _glued_figure(directive: Directive, writer: Writer) -> str:
     name = directive.options.get("name", "")
     return caption(name, writer.text(directive.body), writer)
-
-
-def _glued(directive: Directive, writer: Writer) -> str:
-    return writer.context.glued_text(directive.argument)
 
 
 def _math(directive: Directive, writer: Writer) -> str:
@@ -204,15 +139,10 @@ def _literalinclude(directive: Directive, writer: Writer) -> str:
 
 
 def _table(directive: Directive, writer: Writer) -> str:
-    body = directive.body
-    if directive.name == "list-table":
-        body = list_table(body, directive.options)
-    elif directive.name == "csv-table":
-        body = csv_table(body, directive.options)
     name = directive.options.get("name", "")
     title = writer.inline(directive.argument)
     above = caption(name, title, writer) if title else ""
-    return f"{above}\n\n{writer.text(body)}".strip()
+    return f"{above}\n\n{writer.text(directive.body)}".strip()
 
 
 def _exercise(directive: Directive, writer: Writer) -> str:
@@ -223,14 +153,10 @@ def _exercise(directive: Directive, writer: Writer) -> str:
     return f"{heading}\n\n{writer.text(directive.body)}".strip()
 
 
-def _solution(directive: Directive, writer: Writer) -> str:
-    exercise = writer.context.label(directive.argument).name
-    return _fold(f"Solution to {exercise}", writer.text(directive.body))
-
-
 def _solution_start(directive: Directive, writer: Writer) -> str:
     writer.context.in_solution = True
-    return _solution(directive, writer).removesuffix("</details>").strip()
+    exercise = writer.context.label(directive.argument).name
+    return f"<details><summary>Solution to {exercise}</summary>"
 
 
 def _solution_end(_: Directive, writer: Writer) -> str:
@@ -238,47 +164,14 @@ def _solution_end(_: Directive, writer: Writer) -> str:
     return "</details>"
 
 
-def _dropdown(directive: Directive, writer: Writer) -> str:
-    title = writer.inline(directive.argument) or "More"
-    return _fold(title, writer.text(directive.body))
-
-
-def _fold(title: str, body: str) -> str:
-    return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
-
-
-def _box(directive: Directive, writer: Writer) -> str:
-    return writer.text(directive.body)
-
-
-def _rubric(directive: Directive, writer: Writer) -> str:
-    return f"**{writer.inline(directive.argument)}**"
-
-
 DIRECTIVES: dict[str, Callable[[Directive, Writer], str]] = {
-    "code": _code,
     "code-block": _code,
-    "container": _box,
-    "csv-table": _table,
-    "div": _box,
-    "dropdown": _dropdown,
     "exercise": _exercise,
-    "exercise-end": lambda *_: "",
-    "exercise-start": _exercise,
-    "figure": _figure,
-    "glossary": _box,
-    "glue": _glued,
-    "glue:": _glued,
     "glue:figure": _glued_figure,
-    "glue:text": _glued,
-    "image": _figure,
-    "list-table": _table,
+    "index": lambda *_: "",
     "literalinclude": _literalinclude,
     "math": _math,
-    "rubric": _rubric,
-    "solution": _solution,
     "solution-end": _solution_end,
     "solution-start": _solution_start,
-    "sourcecode": _code,
     "table": _table,
 }

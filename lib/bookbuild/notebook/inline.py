@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
 from myst_nb.core.variables import format_plain_text
@@ -21,30 +20,13 @@ INLINE = re.compile(
     | \{(?P<role>[A-Za-z][\w:.+-]*)\}
       (?P<tick>`+)(?P<body>.+?)(?<!`)(?P=tick)(?!`)
     | (?P<code>(?P<run>`+)(?!`).+?(?<!`)(?P=run)(?!`))
-      (?:\{[.#][^}\n]*\})?
     | (?P<math>\$\$.+?\$\$ | \$(?!\s)[^$]+?(?<!\s)\$(?!\d))
-    | (?<!!)\[(?P<text>(?:[^\[\]`]|`[^`]*`|\[[^\]]*\])*)\]
-      \((?P<url>[^)\s]+)\)
-    | <project:\#(?P<project>[\w:.-]+)>
+    | \[(?:[^\[\]`]|`[^`]*`)*\]\((?P<local>(?![^)\s]*://)[^)\s]+)\)
+    | (?P<project><project:[^>]+>)
     """,
     re.X | re.S,
 )
 TITLED = re.compile(r"(?P<title>.*?)\s*<(?P<target>[^>]+)>", re.S)
-ATTRIBUTES = re.compile(r"(?<=\])\{[.#][^}\n]*\}")
-CODE_ROLES = {
-    "code",
-    "command",
-    "envvar",
-    "file",
-    "kbd",
-    "meth",
-    "option",
-    "program",
-    "samp",
-}
-HTML_ROLES = {"sub": "sub", "sup": "sup", "subscript": "sub"}
-HTML_ROLES |= {"superscript": "sup"}
-PLAIN_ROLES = {"term", "dfn", "guilabel", "menuselection", "index", "any"}
 
 
 @dataclass(kw_only=True)
@@ -112,41 +94,23 @@ def plain_inline(text: str, context: Context) -> str:
         if match["role"]:
             body = " ".join(match["body"].split())
             return _role(match["role"], body, context)
-        if match["url"]:
-            return _link(match["text"], match["url"], context)
-        if match["project"]:
-            return _reference(match["project"], context)
+        if match["local"] or match["project"]:
+            raise ValueError(
+                f"book/{context.page.name}.md has {match[0]!r}, which leads "
+                "nowhere from a notebook; use {doc}, {ref} or {glue:figure}"
+            )
         return match["code"] or match[0]
 
-    return ATTRIBUTES.sub("", INLINE.sub(replace, text))
+    return INLINE.sub(replace, text)
 
 
 def _role(name: str, body: str, context: Context) -> str:
-    if name in ROLES:
-        return ROLES[name](body, context)
-    domain, _, kind = name.rpartition(":")
-    if name.startswith("cite:"):
-        return context.citations.parenthetical(body)
-    if domain in ("py", "py:py") or kind in CODE_ROLES:
-        return f"`{_shown(body)}`"
-    if name in HTML_ROLES:
-        return f"<{HTML_ROLES[name]}>{escape(body)}</{HTML_ROLES[name]}>"
-    if name in PLAIN_ROLES:
-        return _shown(body)
-    raise ValueError(
-        f"book/{context.page.name}.md uses the role {{{name}}}, for which "
-        "there is no plain wording; add one in bookbuild.notebook.inline"
-    )
-
-
-def _shown(body: str) -> str:
-    """Return what a reader sees of ``title <target>`` or ``~a.b.c``."""
-    titled = TITLED.fullmatch(body)
-    if titled:
-        return titled["title"]
-    if body.startswith("~"):
-        return body.rpartition(".")[2]
-    return body.removeprefix("!")
+    if name not in ROLES:
+        raise ValueError(
+            f"book/{context.page.name}.md uses the role {{{name}}}, for which "
+            "there is no plain wording; add one in bookbuild.notebook.inline"
+        )
+    return ROLES[name](body, context)
 
 
 def _reference(body: str, context: Context) -> str:
@@ -161,13 +125,7 @@ def _reference(body: str, context: Context) -> str:
 
 
 def _numbered(body: str, context: Context) -> str:
-    titled = TITLED.fullmatch(body)
-    if not titled:
-        return context.label(body).name
-    label = context.label(titled["target"])
-    shown = titled["title"].replace("%s", label.number)
-    shown = shown.replace("{number}", label.number)
-    return shown.replace("{name}", label.title)
+    return context.label(body).name
 
 
 def _equation(body: str, context: Context) -> str:
@@ -184,27 +142,6 @@ def _document(body: str, context: Context) -> str:
     if name in context.notebooks:
         return f"[{title}]({_relative(name, context)}.ipynb)"
     return title
-
-
-def _abbreviation(body: str, context: Context) -> str:
-    match = re.fullmatch(r"(.+?)\s*\((.+)\)", body)
-    if match is None:
-        return body
-    return f'<abbr title="{escape(match[2])}">{escape(match[1])}</abbr>'
-
-
-def _link(text: str, url: str, context: Context) -> str:
-    shown = plain_inline(text, context)
-    if url.startswith("#"):
-        return shown or _reference(url[1:], context)
-    path, _, _ = url.partition("#")
-    if "://" in url or not path.endswith(".md"):
-        return f"[{shown}]({url})"
-    name = _resolve(path.removesuffix(".md"), context)
-    shown = shown or context.titles.get(name, name)
-    if name not in context.notebooks:
-        return shown
-    return f"[{shown}]({_relative(name, context)}.ipynb)"
 
 
 def _resolve(path: str, context: Context) -> str:
@@ -229,17 +166,11 @@ def _glued(body: str, context: Context) -> str:
 
 
 ROLES: dict[str, Callable[[str, Context], str]] = {
-    "abbr": _abbreviation,
     "cite": _parenthetical,
-    "cite:p": _parenthetical,
     "cite:t": _textual,
     "doc": _document,
     "eq": _equation,
-    "glue": _glued,
-    "glue:": _glued,
     "glue:text": _glued,
-    "math": lambda body, _: f"${body}$",
     "numref": _numbered,
-    "prf:ref": _reference,
     "ref": _reference,
 }

@@ -21,11 +21,7 @@ NAMES = {
     "section": "Section",
     "equation": "Equation",
 }
-FIGURES = {"figure", "glue:figure"}
-TABLES = {"table", "list-table", "csv-table"}
 LISTINGS = {"code-block", "literalinclude"}
-EXERCISES = {"exercise", "exercise-start"}
-SOLUTIONS = {"solution", "solution-start"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,13 +99,13 @@ class PageLabels:
     def _directive(self, directive: Directive) -> None:
         options = directive.options
         name = options.get("name", "")
-        if directive.name in FIGURES and directive.body:
+        if directive.name == "glue:figure":
             self._count("figure", name)
-        elif directive.name in TABLES and directive.argument:
+        elif directive.name == "table" and directive.argument:
             self._count("table", name)
         elif directive.name in LISTINGS and "caption" in options:
             self._count("listing", name)
-        elif directive.name in EXERCISES:
+        elif directive.name == "exercise":
             self._count("exercise", options.get("label", ""), directive)
         elif directive.name == "math" and "label" in options:
             self._count("equation", options["label"])

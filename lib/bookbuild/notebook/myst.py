@@ -33,7 +33,7 @@ class Directive:
     """A directive as the author wrote it.
 
     Args:
-        name: ``figure``, ``exercise``, ``prf:theorem``.
+        name: ``table``, ``exercise``, ``glue:figure``.
         argument: what follows the name on its line.
         options: ``:key: value`` lines.
         body: the rest, without the blank lines around it.
@@ -96,11 +96,6 @@ def _split_options(content: str) -> tuple[dict[str, str], str]:
         options[option["key"]] = option["value"].strip()
         lines.pop(0)
     return options, "\n".join(lines)
-
-
-def is_div(token: Token) -> bool:
-    """Tell whether a colon fence is a plain box rather than a directive."""
-    return token.type == "colon_fence" and directive_of(token) is None
 
 
 def leftovers(text: str, config: MdParserConfig) -> list[str]:

@@ -12,7 +12,6 @@ from bookbuild.notebook.inline import Context, plain_inline
 from bookbuild.notebook.myst import (
     block_tokens,
     directive_of,
-    is_div,
     leftovers,
 )
 
@@ -107,8 +106,6 @@ class PlainMarkdown:
         if token.type == "math_block_label":
             number = self.context.label(token.info).number
             return equation(token.content.strip(), number)
-        if is_div(token):
-            return self.text(token.content.strip("\n"))
         directive = directive_of(token)
         return plain_directive(directive, self) if directive else None
 

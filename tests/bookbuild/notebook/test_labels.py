@@ -15,14 +15,10 @@ TEXT = """\
     (first)=
     ## First
 
-    ```{figure} x.png
+    ```{glue:figure} x
     :name: fig-a
 
     A caption.
-    ```
-
-    ```{image} x.png
-    :name: picture
     ```
 
     ### Below

@@ -15,7 +15,7 @@ and {numref}`fig-x`.
 
 - item {eq}`eq-x`
 
-  ```{note}
+  ```{exercise}
   In {eq}`eq-x`.
   ```
 
@@ -37,9 +37,9 @@ and Figure 1.2.
 
 - item (1.3)
 
-  > **Note**
-  >
-  > In (1.3).
+  #### Exercise
+
+  In (1.3).
 
 | a | (1.3) |
 | - | - |
@@ -67,10 +67,9 @@ def test_prose_around_a_directive_keeps_its_lines(plain):
     assert plain(MYST) == PLAIN
 
 
-def test_labelled_equations_and_divs(plain):
-    """``$$ (label)`` and ``:::`` are MyST, though they look plain."""
+def test_labelled_equations_keep_their_number(plain):
+    """``$$ (label)`` is MyST, though it looks plain."""
     assert plain("$$\nx\n$$ (eq-x)\n") == "$$\nx\n\\tag{1.3}\n$$"
-    assert plain(":::box\n{eq}`eq-x`\n:::") == "(1.3)"
     amsmath = "\\begin{align}\nx &= \\{y\\}\n\\end{align}"
     assert plain(amsmath) == amsmath
 
