@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from sphinx.addnodes import desc_returns, start_of_file
+from sphinx.addnodes import start_of_file
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.texescape import escape
@@ -16,22 +16,15 @@ from sphinx_exercise.nodes import (
     exercise_node,
     solution_node,
 )
-from sphinx_proof.nodes import (
-    NODE_TYPES,
-    get_node_number,
-    proof_node,
-    unenumerable_node,
-)
 
 from bookbuild.paper.colophon import byte_list, meta_source, read_commit
-from bookbuild.paper.entries import DenseEntries
+from bookbuild.paper.entries import OneLineEntries
 from bookbuild.paper.fallback import fallback_source
 from bookbuild.paper.transforms import (
     AlignTables,
     CollectSolutions,
     DropHidden,
     NumberOnce,
-    OpenProofs,
     TieNumbers,
     raw_latex,
 )
@@ -158,51 +151,17 @@ def _depart_solution(self: LaTeXTranslator, _: nodes.Element) -> None:
     self.body.append("\\end{bytessolution}\n")
 
 
-def _visit_theorem(self: LaTeXTranslator, node: nodes.Element) -> None:
-    name = str(node["realtype"]).title()
-    if not isinstance(node, unenumerable_node):
-        name += f" {get_node_number(self, node, node['countertype'])}"
-    self.body.append("\n" + self.hypertarget(node["label"]))
-    self.body.append(f"\\begin{{bytestheorem}}{{{name}}}")
-
-
-def _depart_theorem(self: LaTeXTranslator, _: nodes.Element) -> None:
-    self.body.append("\\end{bytestheorem}\n")
-
-
-def _visit_proof(self: LaTeXTranslator, _: nodes.Element) -> None:
-    self.body.append("\n\\begin{bytesproof}")
-
-
-def _depart_proof(self: LaTeXTranslator, _: nodes.Element) -> None:
-    self.body.append("\\end{bytesproof}\n")
-
-
-def _visit_returns(self: LaTeXTranslator, _: nodes.Element) -> None:
-    # A space after the arrow would let it end a line, without its type.
-    self.body.append("{\\bytesreturns{}")
-
-
-def _depart_returns(self: LaTeXTranslator, _: nodes.Element) -> None:
-    self.body.append("}")
-
-
 def use_own_blocks(app: Sphinx) -> None:
-    """Print exercises and theorems with the book's own environments.
+    """Print exercises with the book's own environments.
 
-    Runs when the builder is ready, for by then sphinx-exercise and
-    sphinx-proof have named their nodes, in whatever order they were loaded.
+    Runs when the builder is ready, for by then sphinx-exercise has named its
+    nodes, in whatever order the extensions were loaded.
     """
     exercise = (_visit_exercise, _depart_exercise)
-    theorem = (_visit_theorem, _depart_theorem)
     handlers = {
         exercise_node: exercise,
         exercise_enumerable_node: exercise,
         solution_node: (_visit_solution, _depart_solution),
-        proof_node: (_visit_proof, _depart_proof),
-        unenumerable_node: theorem,
-        desc_returns: (_visit_returns, _depart_returns),
-        **dict.fromkeys(NODE_TYPES.values(), theorem),
     }
     chosen = app.registry.translation_handlers.setdefault("latex", {})
     for node, pair in handlers.items():
@@ -215,8 +174,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         PlaceParts,
         CollectSolutions,
         DropHidden,
-        DenseEntries,
-        OpenProofs,
+        OneLineEntries,
         AlignTables,
         NumberOnce,
         TieNumbers,

@@ -15,9 +15,6 @@ from sphinx_exercise.nodes import (
     exercise_node,
     solution_node,
 )
-from sphinx_proof.nodes import (
-    proof_node,
-)
 
 
 def raw_latex(source: str) -> nodes.raw:
@@ -181,21 +178,3 @@ class TieNumbers(SphinxPostTransform):
                 reference["title"] = re.sub(
                     r" (?=%s|\{number\})", "\u00a0", reference["title"]
                 )
-
-
-class OpenProofs(SphinxPostTransform):
-    """Take the untitled box off a proof; LaTeX has an environment for it."""
-
-    default_priority = 330
-    builders = ("latex",)
-
-    def run(self, **_: Any) -> None:
-        for proof in self.document.findall(proof_node):
-            for box in list(proof.children):
-                if isinstance(box, nodes.admonition):
-                    box.replace_self(box.children)
-            first = next(iter(proof.findall(nodes.Text)), None)
-            if first is not None and first.startswith("Proof. "):
-                word = nodes.emphasis("", "Proof.")
-                rest = nodes.Text(first.removeprefix("Proof."))
-                first.parent.replace(first, [word, rest])

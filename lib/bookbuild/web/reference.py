@@ -1,26 +1,91 @@
-"""Links from the reference back to the chapters.
+"""The reference: which modules it lists, and links back to the chapters."""
 
-A public docstring names the chapter that derives it in a line of its own,
-``Chapter: book/<part>/<chapter>.md.``; on the page that line is a link.
-"""
+from collections.abc import Iterator
+from importlib import import_module
+from inspect import getmembers, isclass
+from pkgutil import iter_modules
 
-import re
-
+from docutils import nodes
+from docutils.statemachine import StringList
 from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-CHAPTER = re.compile(r"Chapter: book/([\w/-]+)\.md\.?")
+# Folders that are no chapter's own, and the chapter that speaks of them. The
+# first that fits counts.
+CHAPTERS = {
+    "scratchlm.foundation": "",
+    "scratchlm.interop.tokenizers": "text/tokenizer",
+    "scratchlm.interop": "model/published",
+    "scratchlm.cli": "text/corpora",
+}
 
 
-def link_chapter(docstring: str) -> str:
-    """Make each line that names a chapter a link to it.
-
-    Chapter: book/reference.md.
+def chapter_of(module: str) -> str:
+    """Name the page that derives a module: the folder's, as a rule.
 
     Args:
-        docstring: reStructuredText, or one line of it.
+        module: dotted name, ``scratchlm.model.efficient_attention.kernels``.
+
+    Returns:
+        The page, ``model/efficient-attention``, whether or not it exists;
+        empty where no chapter speaks of the module.
     """
-    return CHAPTER.sub(r"*Chapter:* :doc:`/\1`.", docstring)
+    for folder, page in CHAPTERS.items():
+        if f"{module}.".startswith(f"{folder}."):
+            return page
+    return "/".join(module.split(".")[1:3]).replace("_", "-")
+
+
+def modules_in(name: str) -> Iterator[str]:
+    """Yield the modules with names of their own under a folder.
+
+    Those of the folder itself come first. An ``__init__`` is left out, for
+    it shows what other modules hold.
+
+    Args:
+        name: dotted name of a folder; a module yields itself.
+    """
+    paths = getattr(import_module(name), "__path__", None)
+    if paths is None:
+        yield name
+        return
+    found = [each for each in iter_modules(paths) if each.name[0] != "_"]
+    for each in sorted(found, key=lambda each: (each.ispkg, each.name)):
+        yield from modules_in(f"{name}.{each.name}")
+
+
+class Modules(SphinxDirective):
+    """``{modules} folder``: the names in each module of a folder.
+
+    A class shows what it inherits from the package, and nothing of what it
+    inherits from anywhere else.
+    """
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Have autodoc write the entries."""
+        lines = ["```{eval-rst}"]
+        for name in modules_in(self.arguments[0]):
+            lines += [f".. automodule:: {name}", "   :members:"]
+            lines += [f"   :inherited-members: {_foreign_bases(name)}", ""]
+        place = nodes.Element()
+        text = StringList([*lines, "```"], self.get_location())
+        self.state.nested_parse(text, self.content_offset, place)
+        return place.children
+
+
+def _foreign_bases(module: str) -> str:
+    classes = getmembers(import_module(module), isclass)
+    package = module.partition(".")[0]
+    foreign = {
+        base.__name__
+        for _, each in classes
+        for base in each.__mro__
+        if base.__module__.partition(".")[0] != package
+    }
+    return ", ".join(sorted(foreign | {"object"}))
 
 
 def _process(  # noqa: PLR0913, PLR0917
@@ -31,7 +96,9 @@ def _process(  # noqa: PLR0913, PLR0917
     options: object,
     lines: list[str],
 ) -> None:
-    lines[:] = [link_chapter(line) for line in lines]
+    page = chapter_of(name)
+    if what == "module" and page in app.env.found_docs:
+        lines += ["", f"*Chapter:* :doc:`/{page}`."]
     if what in ("attribute", "data", "property"):
         # Napoleon takes what stands before a colon in the first line for a
         # type. An empty comment is a first line without one.
@@ -63,12 +130,16 @@ def _sign(  # noqa: PLR0913, PLR0917
     """Write a default that is made anew each time as stubs do.
 
     Sphinx cannot parse <factory>, and shows such a signature without links.
+    A command's signature is its options, which ``--help`` lists.
     """
+    if what == "class" and name.split(".")[1] == "cli":
+        return "()", returns
     return signature and signature.replace("<factory>", "..."), returns
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Connect to autodoc. Chapter: book/reference.md."""
+    """Add the directive, and connect to autodoc."""
+    app.add_directive("modules", Modules)
     # Before napoleon reads the docstring.
     app.connect("autodoc-process-docstring", _process, priority=400)
     app.connect("autodoc-skip-member", _skip)

@@ -16,7 +16,6 @@ EXTENSIONS = [
     "myst_parser",
     "sphinx_external_toc",
     "sphinx_exercise",
-    "sphinx_proof",
     "bookbuild.paper.latex",
 ]
 TOC = """\
@@ -187,7 +186,6 @@ def test_a_book_without_a_contents_file_still_builds(tmp_path: Path) -> None:
             {
                 "extensions": [
                     "sphinx_exercise",
-                    "sphinx_proof",
                     "bookbuild.paper.latex",
                 ],
                 "latex_documents": [

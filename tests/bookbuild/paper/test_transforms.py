@@ -84,7 +84,6 @@ def build(tmp_path: Path) -> Build:
             "extensions": [
                 "myst_parser",
                 "sphinx_exercise",
-                "sphinx_proof",
                 "bookbuild.paper.latex",
             ],
             "numfig": True,
@@ -141,25 +140,6 @@ def test_a_chapter_without_solutions_has_no_such_section(
 ) -> None:
     """Catches an empty heading at the end of every page."""
     assert r"\section{Solutions}" not in build("# First\n\nText.\n")
-
-
-def test_theorems_are_named_numbered_and_proved(build: Build) -> None:
-    """Catches sphinx-proof's proof, whose box eats its first word."""
-    tex = build(
-        first="# First\n\n"
-        "```{prf:theorem} Shrinking\n:label: thm\n\nIt shrinks.\n```\n\n"
-        "```{prf:proof}\nEach merge does.\n```\n\n"
-        "```{prf:remark}\n:nonumber:\n:label: rem\n\nSo it ends.\n```\n"
-    )
-    _in_order(
-        tex,
-        r"\begin{bytestheorem}{Theorem 1.1}{ (Shrinking)}",
-        r"\end{bytestheorem}",
-        r"\begin{bytesproof}",
-        r"\sphinxstyleemphasis{Proof.} Each merge does.",
-        r"\end{bytesproof}",
-        r"\begin{bytestheorem}{Remark}",
-    )
 
 
 def test_columns_keep_their_alignment(build: Build) -> None:
