@@ -83,7 +83,7 @@ def test_a_failed_download_says_what_was_tried(hub):
 def test_the_missing_library_is_named(monkeypatch):
     """An ImportError from deep inside instead of what to install."""
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(ValueError, match=r"pip install 'scratchlm\[hub\]'"):
+    with pytest.raises(ValueError, match=r'pip install "scratchlm\[hub\]"'):
         find_folder("me/model")
 
 

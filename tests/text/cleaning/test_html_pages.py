@@ -10,7 +10,7 @@ from scratchlm.text.cleaning.html_pages import (
     html_to_text,
     recurring_lines,
 )
-from scratchlm.text.cleaning.messy_pages import messy_pages
+from scratchlm.text.cleaning.messy_web import messy_pages
 from scratchlm.text.cleaning.steps import Rejection
 
 
@@ -50,6 +50,18 @@ def test_the_missing_library_is_named(monkeypatch):
     """An ImportError from the depths of a pipeline."""
     monkeypatch.setitem(sys.modules, "trafilatura", None)
     with pytest.raises(ValueError, match=r"trafilatura.*scratchlm\[data\]"):
+        html_to_text("<p>x</p>")
+
+
+def test_what_trafilatura_lacks_is_said(monkeypatch):
+    """trafilatura is installed and one of its own packages is not, as some
+    installers leave it: "not installed" sent the reader the wrong way."""
+    html_to_text("<p>x</p>")  # imports all that is put back afterwards
+    again = ("trafilatura", "justext", "lxml.html.clean")
+    for name in [m for m in sys.modules if m.startswith(again)]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "lxml_html_clean", None)
+    with pytest.raises(ValueError, match=r"lxml_html_clean.*\[data\]"):
         html_to_text("<p>x</p>")
 
 

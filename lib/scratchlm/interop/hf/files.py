@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 
+from scratchlm.foundation.extras import import_failure
+
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -83,11 +85,12 @@ def find_folder(place: str | Path, *, revision: str | None = None) -> Path:
         )
     try:
         from huggingface_hub import snapshot_download  # noqa: PLC0415
-    except ImportError:
-        raise ValueError(
-            f"there is no folder {place}, and to download a repository of "
-            "this name takes another package: pip install 'scratchlm[hub]'"
-        ) from None
+    except ImportError as error:
+        need = (
+            f"there is no folder {place}, and downloading a repository of "
+            "this name needs huggingface_hub"
+        )
+        raise ValueError(import_failure(need, "hub", error)) from error
     try:
         folder = snapshot_download(
             place,

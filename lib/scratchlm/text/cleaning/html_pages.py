@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from scratchlm.foundation.extras import import_failure
 from scratchlm.text.cleaning.c4 import LineRule
 from scratchlm.text.cleaning.steps import Rejection
 
@@ -17,7 +18,7 @@ def html_to_text(html: str) -> str:
         html: the source of the page, decoded.
 
     Raises:
-        ValueError: trafilatura is not installed.
+        ValueError: trafilatura, or what it imports, is not installed.
 
     Source: Barbaresi 2021, "Trafilatura: A Web Scraping Library and
     Command-Line Tool for Text Discovery and Extraction".
@@ -25,10 +26,8 @@ def html_to_text(html: str) -> str:
     try:
         import trafilatura  # noqa: PLC0415
     except ImportError as error:
-        raise ValueError(
-            "reading HTML needs trafilatura, which is not installed; run "
-            'pip install "scratchlm[data]"'
-        ) from error
+        need = "reading HTML needs trafilatura"
+        raise ValueError(import_failure(need, "data", error)) from error
     return trafilatura.extract(html, include_comments=False) or ""
 
 

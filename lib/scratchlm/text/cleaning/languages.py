@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from scratchlm.foundation.extras import import_failure
 from scratchlm.text.cleaning.steps import Rejection
 
 
@@ -41,10 +42,8 @@ def load_identifier() -> Identifier:
             LanguageIdentifier,
         )
     except ImportError as error:
-        raise ValueError(
-            "identifying languages needs py3langid, which is not installed; "
-            'run pip install "scratchlm[data]"'
-        ) from error
+        need = "identifying languages needs py3langid"
+        raise ValueError(import_failure(need, "data", error)) from error
     model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     return partial(_guess, model.classify)
 

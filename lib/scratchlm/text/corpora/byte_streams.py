@@ -14,6 +14,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from scratchlm.foundation.extras import import_failure
+
 # Small, because a compressed chunk may hold 32,768 times its size: zstd can
 # say "128 KiB of zeros" in four bytes.
 CHUNK = 16_384
@@ -69,10 +71,8 @@ def import_zstandard() -> Any:
     try:
         import zstandard  # noqa: PLC0415  (optional)
     except ImportError as error:
-        raise ValueError(
-            "reading and writing .zst needs the package zstandard; install "
-            'it with: pip install "scratchlm[data]"'
-        ) from error
+        need = "reading and writing .zst needs zstandard"
+        raise ValueError(import_failure(need, "data", error)) from error
     return zstandard
 
 

@@ -16,11 +16,12 @@ from urllib.request import Request, urlopen
 from tqdm import tqdm
 
 from scratchlm.foundation.durable import atomic_file
+from scratchlm.foundation.extras import import_failure
 from scratchlm.text.corpora.reading import no_column
 from scratchlm.text.corpora.texts import read_texts
 
 VARIABLE = "SCRATCHLM_DATA"
-CHUNK = 1 << 16
+DOWNLOADED_AT_ONCE = 1 << 16
 TIMEOUT = 30.0  # seconds without a byte; guessed
 
 
@@ -211,7 +212,7 @@ class Download:
                 disable=not progress,
             ) as bar,
         ):
-            while chunk := answer.read(CHUNK):
+            while chunk := answer.read(DOWNLOADED_AT_ONCE):
                 file.write(chunk)
                 digest.update(chunk)
                 bar.update(len(chunk))
@@ -263,10 +264,8 @@ def _import_datasets() -> tuple[Any, str]:
         import datasets  # noqa: PLC0415  (optional)
         from huggingface_hub import constants  # noqa: PLC0415
     except ImportError as error:
-        raise ValueError(
-            "reading from the Hugging Face Hub needs the package datasets; "
-            'install it with: pip install "scratchlm[data]"'
-        ) from error
+        need = "reading from the Hugging Face Hub needs datasets"
+        raise ValueError(import_failure(need, "data", error)) from error
     return datasets, str(constants.ENDPOINT)
 
 

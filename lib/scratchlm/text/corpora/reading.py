@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scratchlm.foundation.extras import import_failure
 from scratchlm.text.corpora.byte_streams import (
     STDIN,
     decode,
@@ -203,8 +204,6 @@ def import_parquet() -> tuple[Any, Any]:
         import pyarrow  # noqa: PLC0415  (optional)
         import pyarrow.parquet  # noqa: PLC0415
     except ImportError as error:
-        raise ValueError(
-            "reading and writing .parquet needs the package pyarrow; install "
-            'it with: pip install "scratchlm[data]"'
-        ) from error
+        need = "reading and writing .parquet needs pyarrow"
+        raise ValueError(import_failure(need, "data", error)) from error
     return pyarrow, pyarrow.parquet

@@ -10,14 +10,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scratchlm.foundation.extras import import_failure
+
 try:
     import triton as triton  # noqa: PLC0414 (others take it from here)
-except ImportError:
+except ImportError as error:
     raise ImportError(
-        "these kernels need Triton, which exists for Linux; run pip install "
-        '"scratchlm[triton]", or use RMSNorm and Tiled, which need PyTorch '
-        "alone"
-    ) from None
+        import_failure(
+            "these kernels need Triton (it exists for Linux)",
+            "triton",
+            error,
+            otherwise="use RMSNorm and Tiled, which need PyTorch alone",
+        )
+    ) from error
 
 TYPES = (torch.float32, torch.bfloat16, torch.float16)
 
