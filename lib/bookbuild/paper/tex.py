@@ -8,7 +8,9 @@ import subprocess
 from pathlib import Path
 
 from bookbuild.leash import leashed
+from bookbuild.paper.passes import Passes
 from bookbuild.paper.texlog import check_log
+from scratchlm.foundation.durable import write_whole
 
 PROGRAMS = ("xelatex", "latexmk", "xindy", "kpsewhich")
 # One file for each package of Debian's that the book needs, so that a missing
@@ -187,7 +189,8 @@ def build_pdf(latex_dir: Path, out_pdf: Path) -> None:
 
     Args:
         latex_dir: what Sphinx's LaTeX builder wrote; one .tex file in it
-            bears the name of the PDF.
+            bears the name of the PDF. What :func:`hand_on` put there saves
+            passes, or all of them where no source changed.
         out_pdf: where the PDF goes, replaced only by a good one.
 
     Raises:
@@ -203,19 +206,37 @@ def build_pdf(latex_dir: Path, out_pdf: Path) -> None:
             f"no {source}; run the LaTeX builder into {latex_dir} first, "
             f"with latex.latex_documents.targetname {name}.tex in _config.yml"
         )
-    status, said = _run_latexmk(latex_dir, name)
-    log_file = latex_dir / f"{name}.log"
+    passes = Passes(latex_dir, name)
+    if not passes.are_current():
+        _typeset(passes, source)
+    out_pdf.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(out_pdf, passes.pdf.read_bytes())
+
+
+def hand_on(old: Path, new: Path, out_pdf: Path) -> None:
+    """Let a run of LaTeX start where the last good one ended.
+
+    Args:
+        old: folder of the last run; need not exist.
+        new: what Sphinx's LaTeX builder wrote since.
+        out_pdf: where the PDF goes.
+    """
+    Passes(old, out_pdf.stem).hand_on(new)
+
+
+def _typeset(passes: Passes, source: Path) -> None:
+    older = passes.begin()
+    status, said = _run_latexmk(passes.folder, passes.name)
+    if status != 0 and older:
+        # Those files may name what the sources no longer define.
+        passes.forget()
+        status, said = _run_latexmk(passes.folder, passes.name)
+    log_file = passes.pdf.with_suffix(".log")
     log = log_file.read_text("utf-8", "replace") if log_file.is_file() else ""
     complaint = check_log(log).complaint()
     if complaint:
         raise TexError(f"{source}: {complaint}\nThe whole log: {log_file}")
-    made = latex_dir / f"{name}.pdf"
-    if status != 0 or not made.is_file():
+    if status != 0 or not passes.pdf.is_file():
         tail = "\n".join(said.splitlines()[-12:])
         raise TexError(f"latexmk on {source} ended with {status}:\n{tail}")
-    out_pdf.parent.mkdir(parents=True, exist_ok=True)
-    partial = out_pdf.with_name(f".{out_pdf.name}.partial")
-    shutil.copyfile(made, partial)
-    with partial.open("rb+") as stream:
-        os.fsync(stream.fileno())
-    partial.replace(out_pdf)
+    passes.finish()
