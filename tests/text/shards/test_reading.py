@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchlm.text.shards.reading import TokenShards
+from scratchlm.text.shards.token_maps import TokenMaps
 from scratchlm.text.shards.writing import ShardConfig, write_shards
 from scratchlm.text.tokenizer.bpe import BPETokenizer
 
@@ -71,22 +72,24 @@ def test_ranges_cross_the_borders_of_files(shards, data):
     assert taken.tolist() == [t for i in documents for t in tokens()[i]]
 
 
-@pytest.mark.parametrize(("start", "stop"), [(-1, 3), (3, 2), (0, 10**6)])
-def test_ranges_outside_are_named(shards, start, stop):
-    """A slice that is cut short in silence, as Python's are."""
-    with pytest.raises(ValueError, match=f"no tokens from {start} to {stop}"):
-        shards.read(start, stop)
+def test_ranges_outside_name_the_folder(shards):
+    """A loss of which nobody knows from which corpus it came."""
+    message = f"no tokens from -1 to 3; the shards of {shards.folder} hold"
+    with pytest.raises(ValueError, match=message):
+        shards.read(-1, 3)
+    with pytest.raises(ValueError, match=message):
+        shards.windows(np.array([-1]), 4)
 
 
-def test_nothing_is_read_that_is_no_shard(shards):
-    """An index of -1, which Python takes for the last token, or one beyond
-    the end."""
-    for start in (-1, len(flat()) - 2):
-        starts, lengths = np.array([0, start]), np.array([1, 3])
-        with pytest.raises(ValueError, match="there are no tokens"):
-            shards.windows(starts, 3)
-        with pytest.raises(ValueError, match="there are no tokens"):
-            shards.ranges(starts, lengths)
+def test_maps_are_a_part(shards):
+    """Shards that read the one way whatever was asked, or forget it in
+    another process."""
+    plain = TokenShards(shards.folder, maps=TokenMaps)
+    starts = np.arange(len(flat()) - 4)
+    windows = shards.windows(starts, 5).tolist()
+    for each in (plain, pickle.loads(pickle.dumps(plain))):
+        assert type(each._maps) is TokenMaps
+        assert each.windows(starts, 5).tolist() == windows
 
 
 def test_an_empty_range_at_the_end(shards):

@@ -13,6 +13,7 @@ from scratchlm.text.shards.rows import (
     cut_long,
 )
 from scratchlm.text.shards.shuffle import mix, shuffled
+from scratchlm.text.shards.token_maps import TokenMaps
 from scratchlm.text.shards.writing import write_shards
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Mixture",
     "PackedRows",
     "ShardConfig",
+    "TokenMaps",
     "TokenShards",
     "best_fit",
     "cut_long",

@@ -6,20 +6,21 @@ position counts from the first token of the first shard.
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int, Int64, Integer, UInt
-from numpy.lib.stride_tricks import as_strided
+from jaxtyping import Int, Int64, UInt
 
-from scratchlm.foundation.arrays import spans
+from scratchlm.text.shards.kernels.joined_maps import JoinedMaps
 from scratchlm.text.shards.manifest import (
     MANIFEST,
     Manifest,
     Tokenizer,
     check_files,
 )
+from scratchlm.text.shards.token_maps import TokenMaps
 
 
 class TokenShards:
@@ -37,6 +38,7 @@ class TokenShards:
             is always compared, in microseconds, and finds a copy that broke
             off; a flipped bit is found by the hash alone, at the speed of
             the disk. Ask for it after a copy, not at every start.
+        maps: reads the files as one sequence, the faster or the plain way.
 
     Raises:
         ValueError: the folder holds no finished shards, a file is missing,
@@ -50,6 +52,7 @@ class TokenShards:
         tokenizer: Tokenizer | None = None,
         *,
         verify: bool = False,
+        maps: type[TokenMaps] = JoinedMaps,
     ):
         self.folder = Path(folder)
         self.manifest = Manifest.read(self.folder)
@@ -64,17 +67,19 @@ class TokenShards:
         check_files(self.folder, self.manifest, verify=verify)
         shards = self.manifest.shards
         dtype = self.manifest.settings.dtype
-        self._tokens = [
-            _mapped(self.folder / s.tokens, dtype, s.n_tokens) for s in shards
-        ]
+        self._maps = maps(
+            [
+                _mapped(self.folder / s.tokens, dtype, s.n_tokens)
+                for s in shards
+            ],
+            f"the shards of {self.folder}",
+        )
         self._offsets = [
             _mapped(self.folder / s.offsets, "<u8", s.n_documents + 1)
             for s in shards
         ]
-        self._starts = _from_zero([s.n_tokens for s in shards])
-        # -1 ends what lies before the first shard or behind the last.
-        self._ends = np.append(self._starts[1:], -1)
-        self._first = _from_zero([s.n_documents for s in shards])
+        counts = [s.n_documents for s in shards]
+        self._first = np.cumsum([0, *counts], dtype=np.int64)
         for shard, offsets in zip(shards, self._offsets, strict=True):
             if offsets[0] != 0 or offsets[-1] != shard.n_tokens:
                 raise ValueError(
@@ -82,8 +87,6 @@ class TokenShards:
                     f"span its {shard.n_tokens} tokens; copy it again, or "
                     "write the shards again"
                 )
-        self._join()
-        self._window = self._flat[:0].reshape(0, 0)
 
     def __len__(self) -> int:
         return int(self._first[-1])
@@ -93,10 +96,11 @@ class TokenShards:
         shard = int(np.searchsorted(self._first, number, "right")) - 1
         local = number - int(self._first[shard])
         start, stop = self._offsets[shard][local : local + 2].tolist()
-        return self._tokens[shard][start:stop]
+        return self._maps.arrays[shard][start:stop]
 
     def __iter__(self) -> Iterator[UInt[np.ndarray, "T"]]:
-        for tokens, offsets in zip(self._tokens, self._offsets, strict=True):
+        files = zip(self._maps.arrays, self._offsets, strict=True)
+        for tokens, offsets in files:
             for i in range(len(offsets) - 1):
                 start, stop = offsets[i : i + 2].tolist()
                 yield tokens[start:stop]
@@ -104,7 +108,7 @@ class TokenShards:
     @property
     def n_tokens(self) -> int:
         """Tokens in all shards."""
-        return int(self._starts[-1])
+        return len(self._maps)
 
     @property
     def end_id(self) -> int | None:
@@ -127,10 +131,10 @@ class TokenShards:
         parts = [
             start + offsets[:-1].astype(np.int64)
             for start, offsets in zip(
-                self._starts.tolist(), self._offsets, strict=False
+                self._maps.starts.tolist(), self._offsets, strict=False
             )
         ]
-        return np.concatenate([*parts, self._starts[-1:]])
+        return np.concatenate([*parts, self._maps.starts[-1:]])
 
     def read(self, start: int, stop: int) -> UInt[np.ndarray, "T"]:
         """Tokens from one position up to another.
@@ -142,18 +146,7 @@ class TokenShards:
         Raises:
             ValueError: the range is not within the shards.
         """
-        self._refuse_outside(start, stop)
-        parts = []
-        shard = int(np.searchsorted(self._starts, start, "right")) - 1
-        while start < stop:
-            begin, end = self._starts[shard : shard + 2].tolist()
-            until = min(stop, end)
-            parts.append(self._tokens[shard][start - begin : until - begin])
-            start, shard = until, shard + 1
-        if len(parts) == 1:
-            return parts[0]
-        empty = np.zeros(0, self.manifest.settings.dtype)
-        return np.concatenate([*parts, empty])
+        return self._maps.read(start, stop)
 
     def windows(
         self, starts: Int[np.ndarray, "B"], length: int
@@ -167,20 +160,7 @@ class TokenShards:
         Raises:
             ValueError: a range is not within the shards.
         """
-        shards = np.searchsorted(self._starts, starts, "right") - 1
-        cross = starts + length > self._ends[shards]
-        if cross.any():
-            return self._windows_across(starts, length, cross)
-        if length != self._window.shape[1]:
-            # Overlapping views of one array: numpy copies a row at a time.
-            self._window = as_strided(
-                self._flat,
-                (max(len(self._flat) - length + 1, 0), length),
-                self._flat.strides * 2,
-                writeable=False,
-            )
-        rows = self._window[starts + self._shifts[shards]]
-        return np.asarray(rows.astype(np.int64))
+        return self._maps.windows(starts, length)
 
     def ranges(
         self, starts: Int[np.ndarray, "n"], lengths: Int[np.ndarray, "n"]
@@ -189,67 +169,17 @@ class TokenShards:
 
         Args:
             starts: positions.
-            lengths: tokens of each; no range leaves its document.
+            lengths: tokens of each.
 
         Raises:
             ValueError: a range is not within the shards.
         """
-        if starts.size:
-            last = int((starts + lengths).max())
-            self._refuse_outside(int(starts.min()), last)
-        shards = np.searchsorted(self._starts, starts, "right") - 1
-        shards = np.minimum(shards, len(self._shifts) - 1)  # empty, at the end
-        places = spans(starts + self._shifts[shards], lengths)
-        return np.asarray(self._flat[places].astype(np.int64))
-
-    def _refuse_outside(self, start: int, stop: int) -> None:
-        if not 0 <= start <= stop <= self.n_tokens:
-            raise ValueError(
-                f"there are no tokens from {start} to {stop}; the shards of "
-                f"{self.folder} hold {self.n_tokens}"
-            )
-
-    def _windows_across(
-        self,
-        starts: Int[np.ndarray, "B"],
-        length: int,
-        cross: Bool[np.ndarray, "B"],
-    ) -> Int64[np.ndarray, "B length"]:
-        """Windows some of which cross the border of a file."""
-        out = np.empty((len(starts), length), np.int64)
-        for row in np.flatnonzero(cross).tolist():
-            start = int(starts[row])
-            out[row] = self.read(start, start + length)
-        if not cross.all():
-            out[~cross] = self.windows(starts[~cross], length)
-        return out
-
-    def _join(self) -> None:
-        """Make one array of all files, by where they lie in memory.
-
-        Mapped files stand anywhere in one address space, each on a whole
-        page. An array that begins at the lowest reaches all of them; the
-        shifts lead from a position to its place there, and what lies between
-        files is never read.
-        """
-        mapped = [tokens for tokens in self._tokens if len(tokens)]
-        size = self.manifest.settings.token_bytes
-        first = min(mapped, key=_address, default=self._tokens[0])
-        past = max((_address(t) + t.nbytes for t in mapped), default=0)
-        self._flat = as_strided(
-            first,
-            (max(past - _address(first), 0) // size,),
-            (size,),
-            writeable=False,
-        )
-        places = [
-            (_address(t) - _address(first)) // size for t in self._tokens
-        ]
-        self._shifts = np.array(places, np.int64) - self._starts[:-1]
+        return self._maps.ranges(starts, lengths)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # By its folder: a pickled memory map would carry all it maps.
-        return type(self), (str(self.folder),)
+        opened = partial(type(self), maps=type(self._maps))
+        return opened, (str(self.folder),)
 
     def _refuse_other(self, tokenizer: Tokenizer) -> None:
         made_by = self.manifest.settings.tokenizer
@@ -262,15 +192,7 @@ class TokenShards:
             )
 
 
-def _mapped(path: Path, dtype: str, n: int) -> Integer[np.ndarray, "_"]:
+def _mapped(path: Path, dtype: str, n: int) -> UInt[np.ndarray, "_"]:
     if n == 0:  # an empty file cannot be mapped
         return np.zeros(0, dtype)
     return np.asarray(np.memmap(path, dtype, "r"))
-
-
-def _from_zero(counts: list[int]) -> Int64[np.ndarray, "_"]:
-    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-
-
-def _address(array: Integer[np.ndarray, "_"]) -> int:
-    return int(array.__array_interface__["data"][0])
