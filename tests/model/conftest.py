@@ -32,6 +32,7 @@ from scratchlm.model.embeddings.embedding import (
 from scratchlm.model.experts.experts import MixtureOfExperts
 from scratchlm.model.positions.alibi import ALiBi
 from scratchlm.model.positions.rotary import NoRotation
+from scratchlm.model.published.kernel_parts import with_kernels
 from scratchlm.model.transformer.head import SoftcappedHead
 from scratchlm.model.transformer.transformer import (
     Transformer,
@@ -92,6 +93,18 @@ VARIANTS = {
         attention=partial(LatentAttention, d_latent=12, d_rotary=4),
     ),
     "tied": replace(SMALL, tied=True),
+    "kernels": with_kernels(SMALL),
+    "kernels, a part turned, MLP and experts in turn": with_kernels(
+        replace(
+            SMALL,
+            d_rotary=4,
+            feedforward=(
+                MLP,
+                partial(MixtureOfExperts, n_experts=4, top_k=2),
+            ),
+            attention=partial(Attention, qk_norm=norm_each_head),
+        )
+    ),
 }
 
 

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from scratchlm.foundation.durable import replacing
 from scratchlm.interop.blank import blank, fill, state_of
-from scratchlm.interop.hf.settings import settings_of
+from scratchlm.interop.settings import settings_of
 from scratchlm.model.attention.masks import Hidden, Mask
+from scratchlm.model.published.kernel_parts import with_definitions
 from scratchlm.model.transformer.transformer import Part, Transformer
 
 _TOKENS, _LOGITS = "tokens", "logits"
@@ -89,8 +90,11 @@ def export(model: Transformer, path: str | Path) -> None:
 
 
 def _spelled_out(model: Transformer) -> Transformer:
-    """The model with explicit masks; its weights are the same tensors."""
-    config = model.config
+    """The model as the chapters derive it, with explicit masks.
+
+    Its weights are the same tensors.
+    """
+    config = with_definitions(model.config)
     layers = range(config.n_layers)
     core = tuple(_explicit(config.part("core", i)) for i in layers)
     copy = blank(replace(config, core=core))

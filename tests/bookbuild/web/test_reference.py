@@ -114,7 +114,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
             "model/efficient-attention",
         ),
         ("scratchlm.interop.tokenizers.tiktoken", "text/tokenizer"),
-        ("scratchlm.interop.hf.files", "model/published"),
+        ("scratchlm.interop.files", "model/published"),
         ("scratchlm.interop.onnx", "model/published"),
         ("scratchlm.cli.corpus", "text/corpora"),
         ("scratchlm.foundation.dice", ""),

@@ -5,13 +5,13 @@ import pytest
 from torch import nn
 
 from scratchlm.interop import hf
+from scratchlm.interop.files import Problems
 from scratchlm.interop.hf.architecture import (
     describe,
     differences,
     find_family,
     read_config,
 )
-from scratchlm.interop.hf.files import Problems
 from scratchlm.model.attention.core_attention import DotProduct, Softcapped
 from scratchlm.model.block.norm import LayerNorm
 from scratchlm.model.experts.experts import MixtureOfExperts

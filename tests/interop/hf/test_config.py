@@ -1,5 +1,6 @@
 import pytest
 
+from scratchlm.interop.files import Problems
 from scratchlm.interop.hf.config import (
     GPT2_SIZES,
     fixed,
@@ -7,8 +8,7 @@ from scratchlm.interop.hf.config import (
     rms_norms,
     sizes,
 )
-from scratchlm.interop.hf.files import Problems
-from scratchlm.interop.hf.settings import Reader, spelled
+from scratchlm.interop.settings import Reader, spelled
 from scratchlm.model.block.norm import RMSNorm, norm_each_head
 
 PUBLISHED = {
@@ -81,7 +81,9 @@ def test_norms_of_queries_share_the_eps():
     parts, _ = read(rms_norms(1e-6, norm_each_head), {"rms_norm_eps": 0.5})
     assert spelled(parts["norm"]) == (RMSNorm, {"eps": (0.5, {})})
     _, attention = spelled(parts["attention"])
-    assert attention["qk_norm"] == (norm_each_head, {"eps": (0.5, {})})
+    made, given = attention["qk_norm"]
+    assert made is norm_each_head
+    assert given["eps"] == (0.5, {})
     parts, _ = read(rms_norms(0.25), {})
     assert spelled(parts["norm"])[1]["eps"][0] == 0.25
 

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from scratchlm.interop.files import Problems
 from scratchlm.interop.hf.experts import experts
-from scratchlm.interop.hf.files import Problems
-from scratchlm.interop.hf.settings import Reader, settings_of
+from scratchlm.interop.settings import Reader, settings_of
 
 
 def read(aspect, settings):

@@ -3,7 +3,7 @@ from functools import partial
 
 import pytest
 
-from scratchlm.interop.hf.files import Problems
+from scratchlm.interop.files import Problems
 from scratchlm.interop.hf.layers import (
     BOUNDED,
     BOUNDED_HEAD,
@@ -13,7 +13,7 @@ from scratchlm.interop.hf.layers import (
     window_everywhere,
     windows_by_layer,
 )
-from scratchlm.interop.hf.settings import Reader, settings_of
+from scratchlm.interop.settings import Reader, settings_of
 from scratchlm.model.attention.core_attention import DotProduct, Softcapped
 from scratchlm.model.attention.masks import CAUSAL, Window
 

@@ -3,9 +3,9 @@ from functools import partial
 
 import pytest
 
-from scratchlm.interop.hf.files import Problems
+from scratchlm.interop.files import Problems
 from scratchlm.interop.hf.rope import rope
-from scratchlm.interop.hf.settings import Reader, settings_of
+from scratchlm.interop.settings import Reader, settings_of
 from scratchlm.model.positions.context_extension import (
     Llama3Scaling,
     NTKAware,

@@ -9,6 +9,7 @@ import torch
 from safetensors import safe_open
 
 from scratchlm.interop import hf
+from scratchlm.interop.hf import models
 from scratchlm.model.transformer.transformer import Transformer
 from scratchlm.text.tokenizer.bpe import BPETokenizer
 
@@ -102,7 +103,7 @@ def test_a_failed_save_leaves_what_was_there(edited, small, monkeypatch):
     def fail(*args):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(hf, "write_whole", fail)
+    monkeypatch.setattr(models, "write_whole", fail)
     with pytest.raises(OSError, match="no space"):
         hf.save(small, None, folder, max_shard_bytes=9000)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before

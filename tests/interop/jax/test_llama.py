@@ -5,16 +5,14 @@ import pytest
 import torch
 
 from scratchlm.interop import hf
-from scratchlm.interop.jax import llama as jax_model
-from scratchlm.interop.jax import weights as jax_weights
+from scratchlm.interop.jax.llama import logits
+from scratchlm.interop.jax.weights import load
 
 
 def both(folder, tokens):
     """Logits of the two models for the same tokens."""
-    weights, config = jax_weights.load(folder)
-    theirs = jax_model.logits(
-        weights, jnp.asarray(tokens.numpy()), config=config
-    )
+    weights, config = load(folder)
+    theirs = logits(weights, jnp.asarray(tokens.numpy()), config=config)
     with torch.no_grad():
         ours = hf.load(folder).model(tokens)
     return np.asarray(theirs.astype(jnp.float32)), ours.float().numpy()
@@ -39,7 +37,7 @@ def test_bfloat16_stays(small, tokens, tmp_path):
     """A model of half the size that is twice as large in memory; a norm or a
     softmax in bfloat16, which are off by more than rounding."""
     hf.save(small.bfloat16(), None, tmp_path)
-    weights, _ = jax_weights.load(tmp_path)
+    weights, _ = load(tmp_path)
     kinds = {leaf.dtype for leaf in jax.tree.leaves(weights)}
     assert kinds == {jnp.dtype("bfloat16")}
     one, other = both(tmp_path, tokens)

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from scratchlm.interop import hf
-from scratchlm.interop.jax import llama as jax_model
-from scratchlm.interop.jax import weights as jax_weights
+from scratchlm.interop.jax.llama import logits
+from scratchlm.interop.jax.weights import load
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_other_models_are_refused(edited, changes, problem):
     """A window that is ignored, a scaling under its older name, biases that
     are dropped: logits that are wrong, and nobody told."""
     with pytest.raises(ValueError, match=problem):
-        jax_weights.load(edited("llama3", **changes))
+        load(edited("llama3", **changes))
 
 
 def test_damage_is_told(edited):
@@ -60,7 +60,7 @@ def test_damage_is_told(edited):
     tensors["model.layers.0.self_attn.q_proj.bias"] = torch.ones(32)
     save_file(tensors, path)
     with pytest.raises(ValueError, match="cannot load a Llama") as error:
-        jax_weights.load(folder)
+        load(folder)
     assert str(error.value).splitlines()[1:] == [
         "  - missing: lm_head.weight",
         "  - not part of such a Llama: model.layers.0.self_attn.q_proj.bias",
@@ -68,7 +68,7 @@ def test_damage_is_told(edited):
     path.write_bytes(b"")
     (folder / "config.json").write_text(json.dumps([]))
     with pytest.raises(ValueError, match=r"(?s)cannot be read.*no object"):
-        jax_weights.load(folder)
+        load(folder)
 
 
 def test_null_is_the_default(edited, tokens):
@@ -80,8 +80,8 @@ def test_null_is_the_default(edited, tokens):
     tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
     tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(4)
     save_file(tensors, path)
-    weights, config = jax_weights.load(folder)
-    given = jax_model.logits(weights, tokens.numpy(), config=config)
+    weights, config = load(folder)
+    given = logits(weights, tokens.numpy(), config=config)
     with torch.no_grad():
         ours = hf.load(folder).model(tokens)
     np.testing.assert_allclose(given, ours, rtol=0, atol=1e-4)
@@ -90,8 +90,8 @@ def test_null_is_the_default(edited, tokens):
 def test_no_torch_is_needed(publish):
     """A reader with JAX alone, who cannot import the modules."""
     code = (
-        "import sys; from scratchlm.interop import jax_weights\n"
-        f"jax_weights.load({str(publish('llama3'))!r})\n"
+        "import sys; from scratchlm.interop.jax import load\n"
+        f"load({str(publish('llama3'))!r})\n"
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)

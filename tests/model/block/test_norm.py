@@ -1,14 +1,14 @@
 from functools import partial
-from inspect import unwrap
 from math import sqrt
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.func import functional_call
 from torch.nn import functional as F
 
-from scratchlm.model.block.norm import LayerNorm, RMSNorm, rms_norm
+from scratchlm.model.block.norm import LayerNorm, RMSNorm
 
 SHAPES = st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple)
 
@@ -16,6 +16,12 @@ SHAPES = st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple)
 def draw(*shape, dtype=torch.float64):
     made = torch.randn(shape, dtype=torch.float64).to(dtype)
     return made.requires_grad_()
+
+
+def rms_norm(x, weight, eps):
+    """The module, as a function of its weight."""
+    norm = RMSNorm(weight.shape, eps=eps)
+    return functional_call(norm, {"weight": weight}, (x,))
 
 
 def rms_norm_naive(x, weight, eps):
@@ -96,39 +102,6 @@ def test_weights_may_be_wider_than_the_stream():
     assert norm.weight.grad.dtype == torch.float32
 
 
-@pytest.mark.parametrize("n_rows", [3, 1 << 12])
-@pytest.mark.parametrize("compiled", [False, True])
-def test_a_wider_weight_is_not_rounded(n_rows, compiled):
-    """Gemma's 1 + w, kept in float32 beside a bfloat16 stream: 1.003 was 1
-    on a few tokens, on a GPU and compiled, and 1.003 elsewhere."""
-    torch.manual_seed(0)
-    x = draw(n_rows, 64, dtype=torch.bfloat16)
-    weight = 1 + 0.003 * draw(64, dtype=torch.float32)
-    exact = rms_norm_naive(x.double(), weight.double(), 1e-6).bfloat16()
-    norm = unwrap(rms_norm)
-    if compiled:
-        norm = torch.compile(norm, fullgraph=True, backend="eager")
-    with torch.no_grad():
-        evaluated = norm(x, weight, 1e-6)
-    for y in (evaluated, norm(x, weight, 1e-6)):
-        assert (y != exact).double().mean() < 1e-2  # the ties of rounding
-
-
-@pytest.mark.parametrize("n_rows", [3, 1 << 12])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_without_gradients_it_is_the_same_function(n_rows, dtype):
-    """Paths that drift apart: a model that answers otherwise in evaluation
-    than in training, on few tokens or on many. Or one that norms in place
-    what is not its own."""
-    torch.manual_seed(0)
-    x, weight = draw(n_rows, 4, 16, dtype=dtype), draw(4, 16, dtype=dtype)
-    kept = x.detach().clone()
-    with torch.no_grad():
-        evaluated = rms_norm(x, weight, 0.1)
-    torch.testing.assert_close(evaluated, rms_norm(x, weight, 0.1).detach())
-    assert torch.equal(x, kept)
-
-
 @pytest.mark.parametrize("grad", [True, False])
 @pytest.mark.parametrize(
     ("shape", "wide"),
@@ -158,31 +131,6 @@ def test_the_check_of_the_width_can_be_recorded():
     torch.testing.assert_close(recorded.module()(x), RMSNorm(8)(x))
 
 
-def test_strides_do_not_matter():
-    """A view of a transposed tensor, or of the gradient of one, read in
-    the order of memory."""
-    torch.manual_seed(0)
-    x, weight = draw(4, 3, 8), draw(8)
-    turned = x.detach().transpose(0, 1).contiguous().transpose(0, 1)
-    turned.requires_grad_()
-    grad = torch.randn(8, 3, 4, dtype=torch.float64).permute(2, 1, 0)
-    norm = partial(rms_norm, eps=1e-6)
-    torch.testing.assert_close(
-        value_and_gradients(norm, turned, weight, grad),
-        value_and_gradients(norm, x, weight, grad.contiguous()),
-    )
-
-
-def test_a_second_derivative_is_refused():
-    """The inverse is kept as a number, so that a second derivative would
-    leave out its part in silence."""
-    x, weight = draw(2, 4), draw(4)
-    y = rms_norm(x, weight, 1e-6).square().sum()
-    (grad,) = torch.autograd.grad(y, x, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        grad.sum().backward()
-
-
 @pytest.mark.parametrize("norm", [LayerNorm(4), RMSNorm(4)])
 def test_a_zero_vector_stays_finite(norm):
     """0 / 0, at the first padded position."""
@@ -193,33 +141,20 @@ def test_a_zero_vector_stays_finite(norm):
     assert x.grad.isfinite().all()
 
 
-def test_one_tensor_is_kept_for_the_backward():
-    """The composite keeps the input and the normed input, and in bfloat16
-    both in float32: activations of several times the size."""
-    kept = []
-
-    def note(tensor):
-        kept.append(tensor.numel() * tensor.element_size())
-        return tensor
-
-    x, weight = draw(8, 64, dtype=torch.bfloat16), draw(64)
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda kept: kept):
-        rms_norm(x, weight, 1e-6)
-    assert sum(kept) == 8 * 64 * 2 + 64 * 8 + 8 * 4
-
-
-def test_compiled_in_one_graph_it_is_equal():
-    """An autograd function that breaks the compiler's graph in each
-    layer."""
+def test_a_wider_weight_is_not_rounded():
+    """Gemma's 1 + w, kept in float32 beside a bfloat16 stream."""
     torch.manual_seed(0)
-    x, weight = draw(2, 8), draw(8)
-    grad = torch.randn(2, 8, dtype=torch.float64)
-    # Without the types that the tests check, which the compiler cannot read.
-    bare = torch.compile(unwrap(rms_norm), fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(
-        value_and_gradients(partial(bare, eps=1e-6), x, weight, grad),
-        value_and_gradients(partial(rms_norm, eps=1e-6), x, weight, grad),
-    )
+    x = draw(64, 64, dtype=torch.bfloat16)
+    weight = 1 + 0.003 * draw(64, dtype=torch.float32)
+    exact = rms_norm_naive(x.double(), weight.double(), 1e-6).bfloat16()
+    differs = rms_norm(x, weight, 1e-6) != exact
+    assert differs.double().mean() < 1e-2  # the ties of rounding
+
+
+def test_a_second_derivative_is_possible():
+    """A definition that keeps a part of the way as a number."""
+    x, weight = draw(2, 4), draw(4)
+    assert torch.autograd.gradgradcheck(rms_norm, (x, weight, 1e-6))
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -16,6 +16,10 @@ from scratchlm.model.published.accounting import (
     saved_bytes,
 )
 from scratchlm.model.published.kept_tensors import KEPT, Shape, kept
+from scratchlm.model.published.kernel_parts import (
+    with_definitions,
+    with_kernels,
+)
 from scratchlm.model.published.part_costs import read
 
 
@@ -24,11 +28,19 @@ def total(config, batch_size, n_tokens, dtype):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_formulas_are_what_autograd_keeps(variant, dtype, build, draw):
+@pytest.mark.parametrize("form", [with_definitions, with_kernels])
+def test_the_formulas_are_what_autograd_keeps(
+    variant, form, dtype, build, draw
+):
     """A tensor counted twice because two operations keep it, or left out
     because it is kept by one that looks free. Five percent are allowed:
     tables of angles, tokens and targets are left out on purpose."""
-    parts = (read(variant.part(name, 0))[0] for name in LAYERED)
+    parts = (
+        read(with_definitions(variant).part(name, layer))[0]
+        for name in LAYERED
+        for layer in range(variant.n_layers)
+    )
+    variant = form(variant)
     if not set(parts) <= set(KEPT):
         with pytest.raises(ValueError, match="no formula"):
             total(variant, 6, 48, dtype)

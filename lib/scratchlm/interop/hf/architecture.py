@@ -6,14 +6,15 @@ from typing import Any
 
 from torch import nn
 
+from scratchlm.interop.files import Problems
 from scratchlm.interop.hf.config import Parts
 from scratchlm.interop.hf.families import FAMILIES, Family
-from scratchlm.interop.hf.files import Problems
-from scratchlm.interop.hf.settings import (
+from scratchlm.interop.settings import (
     Reader,
     Settings,
     spelled,
 )
+from scratchlm.model.published.kernel_parts import with_definitions
 from scratchlm.model.transformer.head import LinearHead
 from scratchlm.model.transformer.transformer import TransformerConfig
 
@@ -86,6 +87,7 @@ def describe(
             the message says in which the nearest differs.
     """
     tried: list[tuple[int, str]] = []
+    plain = with_definitions(config)
     for family in FAMILIES:
         if architecture not in (None, family.architecture):
             continue
@@ -94,14 +96,14 @@ def describe(
             "model_type": family.model_type,
         }
         for aspect in family.aspects:
-            settings |= aspect.write(config)
+            settings |= aspect.write(plain)
         problems = Problems()
         again = read_config(family, settings, problems)
         if again is None:  # it lacks a part that the settings are about
             told = f"{family.architecture}: {problems.found[0]}"
             tried.append((len(fields(config)), told))
             continue
-        unlike = differences(config, again)
+        unlike = differences(plain, again)
         if not unlike:
             return family, settings
         tried.append(
@@ -118,8 +120,10 @@ def describe(
 def differences(one: TransformerConfig, other: TransformerConfig) -> list[str]:
     """Return the names of fields in which two models differ.
 
-    How weights are drawn is no difference: they are in the file.
+    How weights are drawn is no difference: they are in the file. Neither is
+    a kernel in place of its definition: it gives the same numbers.
     """
+    one, other = with_definitions(one), with_definitions(other)
     names = [f.name for f in fields(one) if f.name not in ("init", "d_rotary")]
     differing = [n for n in names if _field(one, n) != _field(other, n)]
     turned = [c.d_rotary or c.d_head for c in (one, other)]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from scratchlm.interop.hf.settings import Reader, Settings, settings_of
+from scratchlm.interop.settings import Reader, Settings, settings_of
 from scratchlm.model.attention.attention import Attention
 from scratchlm.model.block.norm import LayerNorm, RMSNorm
 from scratchlm.model.transformer.transformer import TransformerConfig

@@ -3,7 +3,7 @@
 from functools import partial
 
 from scratchlm.interop.hf.config import Aspect, Parts
-from scratchlm.interop.hf.settings import (
+from scratchlm.interop.settings import (
     MOST,
     Reader,
     Settings,

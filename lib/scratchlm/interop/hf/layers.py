@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from scratchlm.interop.hf.config import Aspect, Parts, fixed
-from scratchlm.interop.hf.settings import Reader, Settings, settings_of
+from scratchlm.interop.settings import Reader, Settings, settings_of
 from scratchlm.model.attention.core_attention import DotProduct, Softcapped
 from scratchlm.model.attention.masks import CAUSAL, Window
 from scratchlm.model.embeddings.embedding import TokenEmbedding

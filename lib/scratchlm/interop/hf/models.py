@@ -12,13 +12,7 @@ from torch import Tensor
 
 from scratchlm.foundation.durable import replacing, write_whole
 from scratchlm.interop.blank import EMBEDDING, blank, fill, state_of
-from scratchlm.interop.hf.architecture import (
-    describe,
-    find_family,
-    read_config,
-)
-from scratchlm.interop.hf.families import Family
-from scratchlm.interop.hf.files import (
+from scratchlm.interop.files import (
     CONFIG,
     INDEX,
     WEIGHTS,
@@ -29,9 +23,16 @@ from scratchlm.interop.hf.files import (
     read_tensors,
     weights_in,
 )
-from scratchlm.interop.hf.settings import Settings
+from scratchlm.interop.hf.architecture import (
+    describe,
+    find_family,
+    read_config,
+)
+from scratchlm.interop.hf.families import Family
 from scratchlm.interop.hf.tokenizer import read_tokenizer
 from scratchlm.interop.hf.weights import Weights, adopt, publish
+from scratchlm.interop.settings import Settings
+from scratchlm.model.published.kernel_parts import with_kernels
 from scratchlm.model.transformer.transformer import (
     Transformer,
     TransformerConfig,
@@ -56,7 +57,7 @@ class Loaded(NamedTuple):
 
 
 def load(place: str | Path, *, revision: str | None = None) -> Loaded:
-    """Make a model of a published one.
+    """Make a model of a published one, from the faster parts.
 
     Weights that need no change are views of the file, so that loading takes
     no time and memory until they are used. To write into them, in training,
@@ -79,7 +80,7 @@ def load(place: str | Path, *, revision: str | None = None) -> Loaded:
         family = find_family(settings)
         config = read_config(family, settings, problems)
     if whole and config is not None:
-        model = _assemble(family, config, tensors, problems)
+        model = _assemble(family, with_kernels(config), tensors, problems)
     with problems:
         tokenizer = read_tokenizer(folder)
     problems.raise_for(f"cannot load a model from {folder}")

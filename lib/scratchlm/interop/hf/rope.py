@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from scratchlm.interop.hf.config import Aspect, Parts
-from scratchlm.interop.hf.settings import Reader, Settings, settings_of
+from scratchlm.interop.settings import Reader, Settings, settings_of
 from scratchlm.model.embeddings.angles import Scaling
 from scratchlm.model.positions.context_extension import (
     Llama3Scaling,

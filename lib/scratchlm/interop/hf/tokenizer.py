@@ -3,7 +3,7 @@
 import warnings
 from pathlib import Path
 
-from scratchlm.interop.hf.files import read_settings
+from scratchlm.interop.files import read_settings
 from scratchlm.interop.tokenizers.gpt2 import from_gpt2_files
 from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
 from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer

@@ -3,8 +3,8 @@
 A model is a function of its weights here, not an object that owns them:
 weights are a dictionary, and ``jax.jit`` compiles what is computed from it.
 The blocks' weights lie in stacks with one axis for the layers, and
-``jax.lax.scan`` compiles one block and runs it L times. ``jax_weights``
-reads them. PyTorch is not needed.
+``jax.lax.scan`` compiles one block and runs it L times. ``weights`` reads
+them. PyTorch is not needed.
 """
 
 from dataclasses import dataclass

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import jax.numpy as jnp
 
-from scratchlm.interop.hf.files import (
+from scratchlm.interop.files import (
     CONFIG,
     Problems,
     listed,
     read_settings,
     read_tensors,
 )
-from scratchlm.interop.hf.settings import Reader
 from scratchlm.interop.jax.llama import Llama3Rope, LlamaConfig, Weights
+from scratchlm.interop.settings import Reader
 
 Shapes = dict[str, tuple[int, ...]]
 # Their names, and the axes as in the book; N and K stand for all heads of
@@ -35,7 +35,7 @@ _LAYER, _HEAD = "model.layers.{}.{}.weight", "lm_head.weight"
 _EMBEDDING, _NORM = "model.embed_tokens.weight", "model.norm.weight"
 _ORIGINAL = "original_max_position_embeddings"
 _ROPE = ("factor", "low_freq_factor", "high_freq_factor", _ORIGINAL)
-# What `jax_model` does; the first is meant where a file says nothing.
+# What `llama` does; the first is meant where a file says nothing.
 _ONLY = {
     "hidden_act": ("silu", "swish"),
     "attention_bias": (False,),

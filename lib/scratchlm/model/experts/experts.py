@@ -13,6 +13,8 @@ from scratchlm.model.block.feedforward import Activation
 from scratchlm.model.experts.dispatch import Plan, dropless
 from scratchlm.model.experts.routing import Routing, SoftmaxRouter
 
+GroupedMatmul = Callable[[Tensor, Tensor, Tensor], Tensor]
+
 
 def grouped_matmul(
     x: Float[Tensor, "m A"],
@@ -26,12 +28,6 @@ def grouped_matmul(
         weights: one matrix for each piece.
         ends: where each piece ends; the last one is m.
     """
-    if torch.is_autocast_enabled(x.device.type):
-        # PyTorch's list of operations to cast does not have this one.
-        half = torch.get_autocast_dtype(x.device.type)
-        x, weights = x.to(half), weights.to(half)
-    if _has_kernel(x, weights):
-        return F.grouped_mm(x, weights.mT, offs=ends)
     pieces = [
         x[start:stop] @ weight.mT
         # Not `weights[e]`: its backward fills E matrices for each expert.
@@ -40,19 +36,6 @@ def grouped_matmul(
         )
     ]
     return torch.cat(pieces)
-
-
-def _has_kernel(x: Tensor, weights: Tensor) -> bool:
-    if not hasattr(F, "grouped_mm"):
-        return False
-    # It reads 16 bytes at a time, so a row must be whole steps.
-    if any(size * x.itemsize % 16 for size in weights.shape[1:]):
-        return False
-    # PyTorch 2.13 runs it on all three, but traces it on the first alone.
-    if x.dtype == torch.bfloat16:
-        return True
-    kernel_types = torch.float32, torch.float16
-    return x.dtype in kernel_types and not torch.compiler.is_compiling()
 
 
 class Statistics(NamedTuple):
@@ -104,6 +87,7 @@ class MixtureOfExperts(nn.Module):
         shared: called with D, makes a layer that every token visits; none
             if None.
         activation: what the experts' gates pass through.
+        matmul: multiplies rows that are sorted by expert.
 
     Raises:
         ValueError: the router's, if k is out of range.
@@ -127,6 +111,7 @@ class MixtureOfExperts(nn.Module):
         dispatch: Callable[[Routing], Plan] = dropless,
         shared: Callable[[int], nn.Module] | None = None,
         activation: Activation = F.silu,
+        matmul: GroupedMatmul = grouped_matmul,
     ):
         super().__init__()
         d_ff = d_expert or d_ff
@@ -137,6 +122,7 @@ class MixtureOfExperts(nn.Module):
         self.down = _matrices(n_experts, d_model, d_ff)
         self.shared = None if shared is None else shared(d_model)
         self.dispatch, self.activation = dispatch, activation
+        self.matmul = matmul
         self.statistics = None
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
@@ -157,9 +143,9 @@ class MixtureOfExperts(nn.Module):
         self, rows: Float[Tensor, "m D"], ends: Int[Tensor, " E"]
     ) -> Float[Tensor, "m D"]:
         """Return what the experts make of rows that are sorted by expert."""
-        gate = grouped_matmul(rows, self.gate, ends)
-        up = grouped_matmul(rows, self.up, ends)
-        return grouped_matmul(self.activation(gate) * up, self.down, ends)
+        gate = self.matmul(rows, self.gate, ends)
+        up = self.matmul(rows, self.up, ends)
+        return self.matmul(self.activation(gate) * up, self.down, ends)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the statistics out of copies: copying a graph fails."""

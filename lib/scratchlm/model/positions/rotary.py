@@ -1,7 +1,5 @@
 """Turn queries and keys by their position."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -30,42 +28,27 @@ class Rotation:
         self.sin = torch.cat((-sin, sin), -1)
 
     def __call__(self, x: Float[Tensor, "*B T H"]) -> Float[Tensor, "*B T H"]:
-        """Return ``x`` with each pair turned, the last axes as they are."""
+        """Return ``x`` with each pair turned, the last axes as they are.
+
+        Raises:
+            ValueError: there are more axes to turn than ``x`` has.
+        """
+        self.check_width(x)
+        n, turned = self.cos.shape[-1], x.clone()
+        a, b = x[..., :n].chunk(2, -1)
+        cos, sin = self.cos.to(x.dtype), self.sin.to(x.dtype)
+        turned[..., :n] = x[..., :n] * cos + torch.cat((b, a), -1) * sin
+        return turned
+
+    def check_width(self, x: Float[Tensor, "*B T H"]) -> None:
+        """Refuse heads that are narrower than the turn.
+
+        Raises:
+            ValueError: there are more axes to turn than ``x`` has.
+        """
         n, wide = self.cos.shape[-1], x.shape[-1]
         if n > wide:
             raise ValueError(f"cannot turn {n} of {wide} axes; lower d_rotary")
-        if n < wide:
-            y = x.clone()  # laid out as x is, which a concatenation is not
-            y[..., :n] = self(x[..., :n])
-            return y
-        cos, sin = self.cos.to(x.dtype), self.sin.to(x.dtype)
-        if not torch.is_grad_enabled():
-            return _Turn.forward(x, cos, sin)
-        return _Turn.apply(x, cos, sin)  # type: ignore[no-untyped-call]
-
-
-class _Turn(torch.autograd.Function):
-    """The backward of a turn is the turn back; no copy of x is kept."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        # One new tensor, laid out as x is: a second one would cost more than
-        # the arithmetic, and another layout a copy behind attention.
-        y, half = torch.empty_like(x), x.shape[-1] // 2
-        y[..., :half], y[..., half:] = x[..., half:], x[..., :half]
-        return y.mul_(sin).addcmul_(x, cos)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
-        ctx.save_for_backward(*inputs[1:])
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        cos, sin = ctx.saved_tensors
-        back = _Turn.apply(grad, cos, -sin)  # type: ignore[no-untyped-call]
-        return back, None, None
 
 
 class Rotary(nn.Module):

@@ -19,6 +19,8 @@ from scratchlm.model.attention.core_attention import (
 )
 from scratchlm.model.attention.masks import CAUSAL
 from scratchlm.model.block.feedforward import MLP, GatedMLP, SwiGLU
+from scratchlm.model.block.kernels.fused_feedforward import FusedSwiGLU
+from scratchlm.model.block.kernels.fused_rms_norm import FusedRMSNorm
 from scratchlm.model.block.norm import (
     LayerNorm,
     RMSNorm,
@@ -27,6 +29,7 @@ from scratchlm.model.block.norm import (
 )
 from scratchlm.model.efficient_attention.tiled_attention import Tiled
 from scratchlm.model.positions.alibi import ALiBi
+from scratchlm.model.published.kernel_parts import DEFINITIONS
 from scratchlm.model.published.part_costs import (
     Config,
     Given,
@@ -73,6 +76,8 @@ def kept(part: Part, config: Config, shape: Shape) -> int:
         ValueError: there is no formula for this part.
     """
     maker, given = read(part)
+    if maker not in KEPT:  # most kernels keep what their definition does
+        maker = DEFINITIONS.get(maker, maker)
     if maker not in KEPT:
         raise no_formula(maker)
     return KEPT[maker](config, given, shape)
@@ -84,8 +89,18 @@ def _attention(c: Config, given: Given, shape: Shape) -> int:
     return own + (kept(norm, c, shape) if norm else 0)
 
 
-def _norm_of_heads(c: Config, shape: Shape, n_means: int) -> int:
+def _norm_of_heads(c: Config, given: Given, shape: Shape, n_means: int) -> int:
     width = (c.n_heads + c.n_kv_heads) * c.d_head
+    fused = given.get("norm") is FusedRMSNorm
+    return (_fused_rms_norm if fused else _rms_norm)(shape, width, n_means)
+
+
+def _rms_norm(shape: Shape, width: int, n_means: int) -> int:
+    # What it reads and the normed vectors, both in float32.
+    return shape.tokens * 4 * (2 * width + n_means)
+
+
+def _fused_rms_norm(shape: Shape, width: int, n_means: int) -> int:
     return shape.tokens * (width * shape.dtype.itemsize + 4 * n_means)
 
 
@@ -118,9 +133,9 @@ def _between(c: Config, shape: Shape, n_inside: int) -> int:
     return shape.tokens * numbers * shape.dtype.itemsize
 
 
-def _norm(c: Config, shape: Shape, n_statistics: int) -> int:
-    each = c.d_model * shape.dtype.itemsize + 4 * n_statistics
-    return shape.tokens * each
+def _layer_norm(c: Config, given: Given, shape: Shape) -> int:
+    # The mean, and one over the deviation.
+    return shape.tokens * (c.d_model * shape.dtype.itemsize + 4 * 2)
 
 
 def _head(c: Config, given: Given, shape: Shape) -> int:
@@ -135,9 +150,9 @@ def _softcapped_head(c: Config, given: Given, shape: Shape) -> int:
 KEPT: dict[Part, Callable[[Config, Given, Shape], int]] = {
     Attention: _attention,
     norm_each_head: lambda c, given, shape: _norm_of_heads(
-        c, shape, c.n_heads + c.n_kv_heads
+        c, given, shape, c.n_heads + c.n_kv_heads
     ),
-    norm_all_heads: lambda c, given, shape: _norm_of_heads(c, shape, 2),
+    norm_all_heads: lambda c, given, shape: _norm_of_heads(c, given, shape, 2),
     DotProduct: _kernel,
     Tiled: _tiled,
     ScoredAttention: lambda c, given, shape: _scored(c, shape, 0),
@@ -145,14 +160,16 @@ KEPT: dict[Part, Callable[[Config, Given, Shape], int]] = {
     # The tanh keeps its result.
     Softcapped: lambda c, given, shape: _scored(c, shape, 1),
     # Each keeps what it reads; then the results of up and the activation,
-    # or of gate, activation, up, and the product of the last two. SwiGLU's
-    # own backward makes the activation anew.
+    # or of gate, activation, up, and the product of the last two. The fused
+    # SwiGLU makes the activation anew.
     MLP: lambda c, given, shape: _between(c, shape, 2),
     GatedMLP: lambda c, given, shape: _between(c, shape, 4),
-    SwiGLU: lambda c, given, shape: _between(c, shape, 3),
-    # One over the root mean square; mean and one over the deviation.
-    RMSNorm: lambda c, given, shape: _norm(c, shape, 1),
-    LayerNorm: lambda c, given, shape: _norm(c, shape, 2),
+    SwiGLU: lambda c, given, shape: _between(c, shape, 4),
+    FusedSwiGLU: lambda c, given, shape: _between(c, shape, 3),
+    # One over the root mean square.
+    RMSNorm: lambda c, given, shape: _rms_norm(shape, c.d_model, 1),
+    FusedRMSNorm: lambda c, given, shape: _fused_rms_norm(shape, c.d_model, 1),
+    LayerNorm: _layer_norm,
     nn.Linear: _head,
     LinearHead: _head,
     SoftcappedHead: _softcapped_head,

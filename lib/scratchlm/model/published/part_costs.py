@@ -43,6 +43,7 @@ from scratchlm.model.embeddings.embedding import (
 )
 from scratchlm.model.experts.experts import MixtureOfExperts
 from scratchlm.model.positions.alibi import ALiBi
+from scratchlm.model.published.kernel_parts import DEFINITIONS
 from scratchlm.model.transformer.head import LinearHead, SoftcappedHead
 from scratchlm.model.transformer.transformer import Part, TransformerConfig
 
@@ -96,6 +97,7 @@ def cost(part: Part, config: Config) -> Cost:
         ValueError: there is no formula for this part.
     """
     maker, given = read(part)
+    maker = DEFINITIONS.get(maker, maker)
     if maker not in COSTS:
         raise no_formula(maker)
     return COSTS[maker](config, given)

@@ -27,6 +27,7 @@ from scratchlm.model.embeddings.embedding import (
 from scratchlm.model.experts.experts import MixtureOfExperts
 from scratchlm.model.positions.context_extension import Llama3Scaling
 from scratchlm.model.positions.rotary import NoRotation, Rotary
+from scratchlm.model.published.kernel_parts import with_kernels
 from scratchlm.model.transformer.head import SoftcappedHead
 from scratchlm.model.transformer.transformer import TransformerConfig
 
@@ -157,17 +158,19 @@ def tiny(d_model: int = 256, *, vocab_size: int = 4096) -> TransformerConfig:
         raise ValueError(
             f"d_model is {d_model}; the dial turns in steps of 64, from 64"
         )
-    return TransformerConfig(
-        vocab_size=vocab_size,
-        d_model=d_model,
-        n_layers=max(2, d_model // 64),
-        n_heads=d_model // 32,
-        n_kv_heads=d_model // 64,
-        d_head=32,
-        # 8/3 D makes three matrices cost what two of 4 D would.
-        d_ff=(8 * d_model // 3 + 31) // 32 * 32,
-        max_tokens=1024,
-        tied=True,
+    return with_kernels(
+        TransformerConfig(
+            vocab_size=vocab_size,
+            d_model=d_model,
+            n_layers=max(2, d_model // 64),
+            n_heads=d_model // 32,
+            n_kv_heads=d_model // 64,
+            d_head=32,
+            # 8/3 D makes three matrices cost what two of 4 D would.
+            d_ff=(8 * d_model // 3 + 31) // 32 * 32,
+            max_tokens=1024,
+            tied=True,
+        )
     )
 
 
@@ -183,13 +186,15 @@ def gpt2(size: str = "124M") -> TransformerConfig:
     Source: Radford et al. 2019, "Language Models are Unsupervised
     Multitask Learners", sec. 2.3.
     """
-    return replace(
-        sized(GPT2, size),
-        embedding=LearnedPositions,
-        rotary=NoRotation,
-        attention=partial(Attention, bias=True, out_bias=True),
-        feedforward=MLP,
-        norm=LayerNorm,
+    return with_kernels(
+        replace(
+            sized(GPT2, size),
+            embedding=LearnedPositions,
+            rotary=NoRotation,
+            attention=partial(Attention, bias=True, out_bias=True),
+            feedforward=MLP,
+            norm=LayerNorm,
+        )
     )
 
 
@@ -204,7 +209,7 @@ def llama2(size: str = "7B") -> TransformerConfig:
 
     Source: Touvron et al. 2023, "Llama 2", sec. 2.2.
     """
-    return replace(sized(LLAMA2, size), norm=_NORM)
+    return with_kernels(replace(sized(LLAMA2, size), norm=_NORM))
 
 
 def llama3(size: str = "8B") -> TransformerConfig:
@@ -219,7 +224,7 @@ def llama3(size: str = "8B") -> TransformerConfig:
     Source: Llama Team 2024, "The Llama 3 Herd of Models", sec. 3.2.
     """
     sizes = sized(LLAMA3, size)
-    return replace(sizes, rotary=_LLAMA_ROTARY, norm=_NORM)
+    return with_kernels(replace(sizes, rotary=_LLAMA_ROTARY, norm=_NORM))
 
 
 def llama3_1(size: str = "8B") -> TransformerConfig:
@@ -264,7 +269,7 @@ def mistral(size: str = "7B") -> TransformerConfig:
     is the model card's.
     """
     core = partial(DotProduct, mask=Window(4096))
-    return replace(sized(MISTRAL, size), core=core, norm=_NORM)
+    return with_kernels(replace(sized(MISTRAL, size), core=core, norm=_NORM))
 
 
 def mixtral(size: str = "8x7B") -> TransformerConfig:
@@ -279,11 +284,13 @@ def mixtral(size: str = "8x7B") -> TransformerConfig:
     Source: Jiang et al. 2024, "Mixtral of Experts", table 1; theta is the
     model card's.
     """
-    return replace(
-        sized(MIXTRAL, size),
-        rotary=_QWEN_ROTARY,
-        feedforward=partial(MixtureOfExperts, n_experts=8, top_k=2),
-        norm=_NORM,
+    return with_kernels(
+        replace(
+            sized(MIXTRAL, size),
+            rotary=_QWEN_ROTARY,
+            feedforward=partial(MixtureOfExperts, n_experts=8, top_k=2),
+            norm=_NORM,
+        )
     )
 
 
@@ -300,7 +307,9 @@ def qwen2(size: str = "0.5B") -> TransformerConfig:
     """
     attention = partial(Attention, bias=True)
     sizes = sized(QWEN2, size)
-    return replace(sizes, rotary=_QWEN_ROTARY, attention=attention)
+    return with_kernels(
+        replace(sizes, rotary=_QWEN_ROTARY, attention=attention)
+    )
 
 
 def qwen3(size: str = "0.6B") -> TransformerConfig:
@@ -331,7 +340,7 @@ def qwen3_moe(size: str = "30B-A3B") -> TransformerConfig:
     """
     experts = partial(MixtureOfExperts, n_experts=128, top_k=8)
     config = _qwen3(sized(QWEN3_MOE, size))
-    return replace(config, feedforward=experts)
+    return with_kernels(replace(config, feedforward=experts))
 
 
 def olmo2(size: str = "7B") -> TransformerConfig:
@@ -345,11 +354,13 @@ def olmo2(size: str = "7B") -> TransformerConfig:
 
     Source: OLMo Team 2024, "2 OLMo 2 Furious", sec. 3.
     """
-    return replace(
-        sized(OLMO2, size),
-        rotary=_LLAMA_ROTARY,
-        attention=partial(Attention, qk_norm=norm_all_heads),
-        block=OutputNorm,
+    return with_kernels(
+        replace(
+            sized(OLMO2, size),
+            rotary=_LLAMA_ROTARY,
+            attention=partial(Attention, qk_norm=norm_all_heads),
+            block=OutputNorm,
+        )
     )
 
 
@@ -370,25 +381,29 @@ def gemma2(size: str = "2B") -> TransformerConfig:
     config = sized(GEMMA2, size)
     scale = GEMMA2_SCORES[size] ** -0.5
     core = partial(Softcapped, cap=50.0, scale=scale)
-    return replace(
-        config,
-        embedding=partial(TokenEmbedding, scale=config.d_model**0.5),
-        core=(partial(core, mask=Window(4096)), core),
-        feedforward=partial(GatedMLP, activation=gelu_tanh),
-        block=SandwichNorm,
-        head=partial(SoftcappedHead, cap=30.0),
+    return with_kernels(
+        replace(
+            config,
+            embedding=partial(TokenEmbedding, scale=config.d_model**0.5),
+            core=(partial(core, mask=Window(4096)), core),
+            feedforward=partial(GatedMLP, activation=gelu_tanh),
+            block=SandwichNorm,
+            head=partial(SoftcappedHead, cap=30.0),
+        )
     )
 
 
 def _lengthened(config: TransformerConfig, factor: float) -> TransformerConfig:
     scale = partial(Llama3Scaling, low_factor=1.0, high_factor=4.0)
     rotary = partial(_LLAMA_ROTARY, scaling=scale(factor, original=8192))
-    return replace(config, max_tokens=131_072, rotary=rotary)
+    return with_kernels(replace(config, max_tokens=131_072, rotary=rotary))
 
 
 def _qwen3(config: TransformerConfig) -> TransformerConfig:
     attention = partial(Attention, qk_norm=norm_each_head)
-    return replace(config, rotary=_QWEN_ROTARY, attention=attention)
+    return with_kernels(
+        replace(config, rotary=_QWEN_ROTARY, attention=attention)
+    )
 
 
 def sized(table: Mapping[str, Sizes], size: str) -> TransformerConfig:

@@ -2,7 +2,10 @@ import pytest
 
 triton = pytest.importorskip("triton")
 
-from scratchlm.model.efficient_attention.kernels import triton_rms_norm  # noqa: E402
+from scratchlm.model.efficient_attention.kernels import (  # noqa: E402
+    triton_programs,
+    triton_rms_norm,
+)
 from scratchlm.model.efficient_attention.kernels.triton_attention import TILES  # noqa: E402
 
 # What a program of a Hopper GPU can have of the memory beside a processor.
@@ -29,7 +32,7 @@ def test_attention_compiles_for_hopper(kind, which, tmp_path, monkeypatch):
     power of two, a tile that does not fit the memory beside a processor."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     names = ("mix", "differentiate_queries", "differentiate_keys")
-    kernel = getattr(kernels, names[which])
+    kernel = getattr(triton_programs, names[which])
     n_bytes, width = kind
     tile_t, tile_s, warps = TILES[kind][which]
     constants = dict.fromkeys(("H", "HV", "PAD_H", "PAD_HV"), width)

@@ -9,7 +9,7 @@ from functools import partial
 from sys import float_info
 from typing import Any
 
-from scratchlm.interop.hf.files import Problems
+from scratchlm.interop.files import Problems
 
 Settings = Mapping[str, Any]
 MOST = 1 << 16  # layers, or experts; guessed, far above any model's

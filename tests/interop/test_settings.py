@@ -3,8 +3,8 @@ from functools import partial
 import pytest
 from torch.nn import functional as F
 
-from scratchlm.interop.hf.files import Problems
-from scratchlm.interop.hf.settings import (
+from scratchlm.interop.files import Problems
+from scratchlm.interop.settings import (
     Reader,
     settings_of,
     spelled,

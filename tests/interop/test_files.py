@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 
 from scratchlm.foundation.durable import replacing
 from scratchlm.interop import hf
-from scratchlm.interop.hf.files import (
+from scratchlm.interop.files import (
     WANTED,
     Problems,
     find_folder,

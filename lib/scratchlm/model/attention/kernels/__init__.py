@@ -1,0 +1,1 @@
+"""Attention that is only faster."""

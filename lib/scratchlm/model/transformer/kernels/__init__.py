@@ -1,0 +1,1 @@
+"""A head and losses that are only faster, or need less memory."""
