@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from functools import cache
 
 import pytest
@@ -108,8 +107,14 @@ import sys
 from scratchlm.foundation import parallel
 from scratchlm.text.tokenizer.bpe import BPETokenizer
 from scratchlm.text.corpora.interpreter import python_docs
+from scratchlm.text.shards.manifest import Manifest
 from scratchlm.text.shards.writing import ShardConfig, write_shards
 parallel.BATCH = 5000
+write = Manifest.write
+def tell(manifest, folder):
+    write(manifest, folder)
+    print("manifest written", flush=True)
+Manifest.write = tell
 docs = [doc[:3000] for doc in python_docs(120_000)]
 tok = BPETokenizer.load(sys.argv[2])
 print("begin", flush=True)
@@ -123,10 +128,10 @@ def test_killed_again_and_again_with_workers(tmp_path, expected):
     folder = tmp_path / "shards"
     tokenizer().save(tmp_path / "tokenizer")
     command = [sys.executable, "-c", PROGRAM, folder, tmp_path / "tokenizer"]
-    for delay in (0.0, 0.05, 0.1, 0.15):
+    for n_told in (1, 2, 4, 5):  # it has begun, and then shard after shard
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            process.stdout.readline()
-            time.sleep(delay)
+            for _ in range(n_told):
+                assert process.stdout.readline()
             process.kill()
             process.communicate(timeout=30)  # until no worker holds the pipe
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
