@@ -9,11 +9,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import yaml
 
-from bookbuild.leash import leashed
+from bookbuild import budget
+from bookbuild.leash import leashed, lifeline
 from bookbuild.notebook.export import export_book
 from bookbuild.paper import tex
 from bookbuild.run.execute import (
@@ -72,40 +75,73 @@ class Book:
 
     def execute(self) -> list[Execution]:
         """Fill the cache; see :func:`execute_book`."""
-        return execute_book(self.root, self.cache)
+        started = time.perf_counter()
+        executions = execute_book(self.root, self.cache)
+        if any(each.status == "executed" for each in executions):
+            self._record("chapters", started)
+        return executions
 
-    def make(self, name: str) -> None:
+    def make_all(self, names: Sequence[str]) -> None:
+        """Bring outputs up to date, HTML and PDF side by side.
+
+        Each is a Sphinx of its own, which computes in one thread.
+
+        Args:
+            names: of the outputs, of which the notebooks come first.
+        """
+        with ThreadPoolExecutor(1) as pool, lifeline() as end:
+            if "notebooks" in names:
+                self.make("notebooks", end)
+            beside = [
+                pool.submit(self.make, name, end)
+                for name in names
+                if name == "html"
+            ]
+            if "pdf" in names:
+                self.make("pdf", end)
+            for html in beside:
+                html.result()
+
+    def make(self, name: str, end: int) -> None:
         """Bring one output up to date, if it is not.
 
         Args:
             name: ``notebooks``, ``html`` or ``pdf``.
+            end: a lifeline, whose end stops the work.
         """
         stage = self.stages[name]
         if stage.is_current():
             return
         started = time.perf_counter()
         say(f"{name} ...")
-        stage.run(getattr(self, f"_{name}"))
+        stage.run(partial(getattr(self, f"_{name}"), end))
+        self._record(name, started)
         say(f"{name}: {time.perf_counter() - started:.1f} s")
 
-    def _notebooks(self, target: Path) -> None:
+    def _record(self, stage: str, started: float) -> None:
+        seconds = time.perf_counter() - started
+        budget.record(stage, seconds, self.root / budget.FOLDER)
+
+    def _notebooks(self, end: int, target: Path) -> None:
         export_book(self.root, self.cache, target)
 
-    def _html(self, target: Path) -> None:
+    def _html(self, end: int, target: Path) -> None:
         with tempfile.TemporaryDirectory(dir=self.build, prefix=".new-") as t:
-            self._sphinx("html", Path(t)).rename(target)
+            self._sphinx("html", Path(t), end).rename(target)
         shutil.copytree(
             self.stages["notebooks"].output,
             target / "_sources",
             dirs_exist_ok=True,
         )
 
-    def _pdf(self, target: Path) -> None:
+    def _pdf(self, end: int, target: Path) -> None:
         target.mkdir()
         latex = self.build / "latex"  # stays, for whoever reads its log
-        shutil.rmtree(latex, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=self.build, prefix=".new-") as t:
-            self._sphinx("latex", Path(t)).rename(latex)
+            fresh = self._sphinx("latex", Path(t), end)
+            tex.hand_on(latex, fresh, target / PDF)
+            shutil.rmtree(latex, ignore_errors=True)
+            fresh.rename(latex)
         tex.build_pdf(latex, target / PDF)
 
     def link_pdf(self) -> None:
@@ -115,7 +151,7 @@ class Book:
             pdf = self.stages["pdf"].output / PDF
             write_whole(html.output / PDF, pdf.read_bytes())
 
-    def _sphinx(self, builder: str, folder: Path) -> Path:
+    def _sphinx(self, builder: str, folder: Path, end: int) -> Path:
         """Run Jupyter Book in a fresh environment, warnings as errors.
 
         Sphinx does not see that a page's outputs changed when its text
@@ -130,7 +166,7 @@ class Book:
         command += ["--config", str(folder / "_config.yml")]
         command += ["--toc", str(self.root / "_toc.yml")]
         log = self.build / "logs" / f"{builder}.log"
-        if run_logged(command, log, environment(folder)) != 0:
+        if run_logged(command, log, environment(folder), end) != 0:
             raise StageError(f"{builder} failed; the whole log is in {log}")
         if "Executing notebook" in log.read_text("utf8"):
             raise StageError(
@@ -141,7 +177,7 @@ class Book:
 
 
 def run_logged(
-    command: Sequence[str], log: Path, env: Mapping[str, str]
+    command: Sequence[str], log: Path, env: Mapping[str, str], end: int
 ) -> int:
     """Run a command; show its warnings, keep the rest in a file.
 
@@ -149,6 +185,7 @@ def run_logged(
         command: program and arguments.
         log: file for all output; overwritten.
         env: environment of the program.
+        end: a lifeline, whose end also ends the program.
 
     Returns:
         The exit status.
@@ -157,7 +194,7 @@ def run_logged(
     with (
         log.open("w", encoding="utf8") as file,
         leashed(
-            command, stdout=file, stderr=subprocess.PIPE, env=env
+            command, stdout=file, stderr=subprocess.PIPE, env=env, end=end
         ) as process,
     ):
         assert process.stderr is not None
@@ -217,16 +254,16 @@ def build(root: Path, target: str = "all") -> int:
     """
     started = time.perf_counter()
     names = list(TARGETS[target])
-    remedy = ""
     with only_build(root / "_build"):
         book = Book(root)
-        if "pdf" in names and not book.stages["pdf"].is_current():
-            remedy = prepare_tex()
+        wants_tex = "pdf" in names and not book.stages["pdf"].is_current()
+        with ThreadPoolExecutor(1) as pool:  # an installation takes a minute
+            tex_ready = pool.submit(prepare_tex if wants_tex else str)
+            executions = book.execute()
+            remedy = tex_ready.result()
         if remedy:
             names.remove("pdf")
-        executions = book.execute()
-        for name in names:
-            book.make(name)
+        book.make_all(names)
         book.link_pdf()
     say(f"\n{summary(executions)}\n")
     for name in names:

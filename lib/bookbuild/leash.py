@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -41,18 +41,19 @@ def lifeline() -> Iterator[int]:
 
 
 @contextmanager
-def leashed(
+def leashed(  # noqa: PLR0913
     command: Sequence[str],
     *,
     stdout: int | IO[Any],
     stderr: int | IO[Any],
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    end: int | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a program, no longer than this block and this process.
 
-    The block's end waits for the program's, an error
-    in the block kills it and whatever it started.
+    The block's end waits for the program's, an error in the block kills it
+    and whatever it started.
 
     Args:
         command: program and arguments.
@@ -60,16 +61,17 @@ def leashed(
         stderr: where its messages go.
         cwd: folder that it runs in; this process's own by default.
         env: its environment; this process's own by default.
+        end: a lifeline, whose end also ends the program.
 
     Returns:
         The running process. A program that a signal ended has the status
         that a shell would give it, 128 and the signal's number.
     """
     with (
-        lifeline() as end,
+        lifeline() if end is None else nullcontext(end) as held,
         subprocess.Popen(
             [*LEASH, *command],
-            stdin=end,
+            stdin=held,
             stdout=stdout,
             stderr=stderr,
             cwd=cwd,

@@ -72,6 +72,8 @@ def environment(home: Path) -> dict[str, str]:
         "JAX_PLATFORMS": "cpu",
         # The stack of a kernel that crashes, for the report of its death.
         "PYTHONFAULTHANDLER": "1",
+        # A bar that moves has no place on a page.
+        "TQDM_DISABLE": "1",
         # What tqdm, and with it transformers, says of a missing widget.
         "PYTHONWARNINGS": "ignore:IProgress not found",
     }
