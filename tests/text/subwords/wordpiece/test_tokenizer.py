@@ -52,7 +52,7 @@ named = st.text(st.characters(exclude_categories=["Cn", "Cs"]))
 few = st.text("ab#é日 \n", max_size=30)
 
 
-@given(st.one_of(few, named, st.sampled_from(DOCS)))
+@given(st.one_of(few, named, st.sampled_from([d[:800] for d in DOCS])))
 def test_encodes_as_tokenizers_does(text):
     """A longest match that backtracks, a piece unknown by half, or a limit
     counted in bytes."""
