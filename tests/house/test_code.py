@@ -12,6 +12,7 @@ TREES = ("lib", "tests", "benchmarks")
 NAMES = re.compile(
     r"^_?(utils?|helpers?|common|misc)$|^Fast[A-Z]|V[2-9]$|^(ch|chapter_?)\d+$"
 )
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 PICKLING = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve"}
 
 
@@ -19,6 +20,26 @@ def python_files(root, *trees):
     return [
         path for tree in trees for path in sorted((root / tree).rglob("*.py"))
     ]
+
+
+def lines_of_file(source):
+    """Count the lines that hold code: no docstring, comment, or blank."""
+    told = {
+        line
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None
+        for line in range(node.body[0].lineno, node.body[0].end_lineno + 1)
+    }
+    return sum(
+        bool(line.strip()) and not line.lstrip().startswith("#")
+        for number, line in enumerate(source.splitlines(), 1)
+        if number not in told
+    )
+
+
+def long_file(source):
+    length = lines_of_file(source)
+    return [f" {length} lines of code"] if length > MAX_FILE else []
 
 
 def lines_of_code(function):
@@ -78,12 +99,8 @@ def complaints(root, trees, check):
 
 def test_files_are_short(root):
     """A file that a reader cannot finish hides its second idea."""
-    lengths = {
-        str(path.relative_to(root)): len(path.read_text("utf8").splitlines())
-        for path in python_files(root, *TREES)
-    }
-    long = [f"{p}: {n}" for p, n in lengths.items() if n > MAX_FILE]
-    assert not long, "\n".join(long)
+    found = complaints(root, TREES, long_file)
+    assert not found, "\n".join(found)
 
 
 def test_functions_are_short(root):
@@ -121,6 +138,7 @@ def test_nothing_is_unpickled_or_evaluated(root):
 @pytest.mark.parametrize(
     ("check", "source"),
     [
+        (long_file, "x = 1\n" * 301),
         (long_functions, "def f():\n" + "    x = 1\n" * 40),
         (bad_names, "class FastThing: ..."),
         (bad_names, "class ThingV2: ..."),
@@ -135,6 +153,12 @@ def test_nothing_is_unpickled_or_evaluated(root):
 def test_the_rules_can_fail(check, source):
     """A rule that finds nothing in a bad sample guards nothing."""
     assert check(source)
+
+
+def test_what_a_file_says_of_itself_is_not_code():
+    """A file that was cut to fit lost its docstrings first."""
+    source = '"""Say\n\nmore."""\n\n\ndef f():\n    """Say."""\n    # Why.\n'
+    assert lines_of_file(f"{source}    return 1  # x\n") == 2
 
 
 def test_model_eval_is_not_eval():
