@@ -56,8 +56,8 @@ def test_tiles_equal_the_whole(n_tokens, n_before, mask, heads, tile):
 @pytest.mark.parametrize("mask", MASKS)
 def test_gradients_by_differences(mask):
     """A backward that agrees with another one that is as wrong."""
-    core = Tiled(4, mask=mask, tile=3)
-    assert torch.autograd.gradcheck(core, draw(4, 7))
+    core = Tiled(2, mask=mask, tile=2)
+    assert torch.autograd.gradcheck(core, draw(3, 5, heads=(2, 1)))
 
 
 def test_scale_is_used_in_both_directions():
@@ -131,11 +131,11 @@ def test_memory_grows_with_the_tokens(mask):
         ]
         return peak_bytes(lambda: differentiate(core, inputs))
 
-    tiled = [peak(Tiled(2, mask=mask, tile=32), n) for n in (256, 512, 1024)]
+    tiled = [peak(Tiled(2, mask=mask, tile=32), n) for n in (128, 256, 512)]
     assert tiled[2] - tiled[1] == pytest.approx(
         2 * (tiled[1] - tiled[0]), rel=0.05
     )
-    whole = peak(ScoredAttention(2, mask=mask), 1024)
+    whole = peak(ScoredAttention(2, mask=mask), 512)
     assert whole > 10 * tiled[1]
 
 

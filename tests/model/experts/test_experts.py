@@ -161,34 +161,6 @@ def test_statistics_are_for_training():
     assert layer.statistics is None
 
 
-def test_autocast_reaches_the_kernel():
-    """The kernel is on no list of autocast: it would compute in float32, or
-    fail when one operand was cast and the other not."""
-    layer = make()
-    x = torch.randn(2, 5, D)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        y = layer(x)
-        z = layer(x.bfloat16())
-    assert y.dtype == z.dtype == torch.bfloat16
-    torch.testing.assert_close(y.float(), layer(x), atol=0.03, rtol=0.1)
-
-
-@pytest.mark.parametrize(
-    ("dtype", "whole"), [(torch.bfloat16, True), (torch.float32, False)]
-)
-def test_compiled_equals_eager(dtype, whole, unchecked):
-    """A plan whose sizes depend on the data breaks the graph; a kernel that
-    PyTorch runs but cannot trace breaks the program."""
-    layer = make().to(dtype)
-    x = torch.randn(2, 5, D, dtype=dtype)
-    compiled = torch.compile(layer, backend="aot_eager", fullgraph=whole)
-    y = compiled(x)
-    torch.testing.assert_close(y, layer(x))
-    grads = gradients(layer, compiled(x))
-    for a, b in zip(grads, gradients(layer, layer(x)), strict=True):
-        torch.testing.assert_close(a, b)
-
-
 def test_gradients_pass_gradcheck():
     """A derivative that is right only for the choice, not for weights."""
     layer = make().double()

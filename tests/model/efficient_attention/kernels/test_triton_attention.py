@@ -51,10 +51,10 @@ def check_equal(mask, inputs, tolerance=2e-5, scale=None):
         torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
-    st.integers(1, 40),
-    st.integers(0, 40),
+    st.integers(1, 20),
+    st.integers(0, 20),
     st.sampled_from(MASKS),
     st.sampled_from([(2, 2), (4, 2), (3, 1)]),
     st.sampled_from([(16, 16), (24, 20), (5, 33)]),
@@ -73,12 +73,12 @@ def test_kernels_equal_pytorch(  # noqa: PLR0917
 def test_many_tiles(interpreted, mask, shape):
     """A tile skipped that holds a visible key; an accumulator that is not
     shrunk; a row that has seen nothing after its first tile."""
-    interpreted(check_equal, mask, shape)
+    interpreted(check_equal, mask, (*shape, (1, 1)))
 
 
 def test_float16_is_summed_in_float32(interpreted):
     """Weights that add up in eleven bits."""
-    shape = 150, 150, (2, 1), (24, 20), torch.float16
+    shape = 80, 80, (2, 1), (24, 20), torch.float16
     interpreted(check_equal, Causal(), shape, 4e-3)
 
 

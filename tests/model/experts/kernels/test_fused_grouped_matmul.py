@@ -76,3 +76,34 @@ def test_layers_equal_their_definition(dtype):
         found.append([y, *grads])
     bound = 1e-5 if dtype == torch.float32 else 0.03
     torch.testing.assert_close(*found, rtol=bound, atol=bound)
+
+
+def test_autocast_reaches_the_kernel():
+    """The kernel is on no list of autocast: it would compute in float32, or
+    fail when one operand was cast and the other not."""
+    layer = make(16)
+    x = torch.randn(2, 5, D)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = layer(x)
+        z = layer(x.bfloat16())
+    assert y.dtype == z.dtype == torch.bfloat16
+    torch.testing.assert_close(y.float(), layer(x), atol=0.03, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "whole"), [(torch.bfloat16, True), (torch.float32, False)]
+)
+def test_compiled_equals_eager(dtype, whole, unchecked):
+    """A plan whose sizes depend on the data breaks the graph; a kernel that
+    PyTorch runs but cannot trace breaks the program."""
+    layer = make(16).to(dtype)
+    x = torch.randn(2, 5, D, dtype=dtype)
+    compiled = torch.compile(layer, backend="aot_eager", fullgraph=whole)
+    y = compiled(x)
+    torch.testing.assert_close(y, layer(x))
+    torch.testing.assert_close(
+        *(
+            torch.autograd.grad(run(x).square().sum(), layer.parameters())
+            for run in (compiled, layer)
+        )
+    )
