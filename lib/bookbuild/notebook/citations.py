@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +72,19 @@ class Citations:
 
     def references(self) -> list[str]:
         """Return one Markdown line for each work cited so far."""
-        style: Any = find_plugin("pybtex.style.formatting", "unsrt")()
-        backend: Any = find_plugin("pybtex.backends", "markdown")()
+        style, backend = _formatter()
         entries = [self._entry(key) for key in sorted(self.cited)]
         formatted = style.format_entries(entries)
         lines = [each.text.render(backend) for each in formatted]
         return [f"- {_calm(line)}" for line in lines]
+
+
+@cache
+def _formatter() -> tuple[Any, Any]:
+    """Find pybtex's style and backend once; it searches all packages."""
+    style: Any = find_plugin("pybtex.style.formatting", "unsrt")
+    backend: Any = find_plugin("pybtex.backends", "markdown")
+    return style(), backend()
 
 
 def _calm(line: str) -> str:

@@ -8,7 +8,13 @@ import re
 from collections.abc import Iterator
 
 from docutils import nodes
-from sphinx.addnodes import desc, desc_signature, index, start_of_file
+from sphinx.addnodes import (
+    desc,
+    desc_signature,
+    index,
+    pending_xref,
+    start_of_file,
+)
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.texescape import escape
 
@@ -22,7 +28,8 @@ _STOP = re.compile(r"\.(?=\s+[^\sa-z]|\s*$)")
 class OneLineEntries(SphinxPostTransform):
     """Print the name of an entry and the first sentence of what it says."""
 
-    default_priority = 330
+    # Before references are resolved (10), for most stand in what goes.
+    default_priority = 5
     builders = ("latex",)
 
     def run(self, **_: object) -> None:
@@ -62,11 +69,11 @@ def _module(node: nodes.Node) -> str:
 
 
 def _line(entry: desc) -> nodes.paragraph:
-    """Set an entry as a line, which its members' targets share."""
-    signatures = list(entry.findall(desc_signature))
-    name = str(signatures[0]["fullname"])
+    """Set an entry as a line."""
+    signature = next(iter(entry.findall(desc_signature)))
+    name = str(signature["fullname"])
     name += "()" if entry["objtype"] == "function" else ""
-    ids = [each for signature in signatures for each in signature["ids"]]
+    ids = signature["ids"]
     line = nodes.paragraph()
     line += index(entries=[("single", name, ids[0], "", None)])
     line += nodes.target(ids=ids)
@@ -79,7 +86,7 @@ def _line(entry: desc) -> nodes.paragraph:
 
 def _first_sentence(paragraph: nodes.paragraph) -> Iterator[nodes.Node]:
     for child in paragraph.children:
-        if isinstance(child, nodes.reference):
+        if isinstance(child, pending_xref):
             yield from child.children
         elif isinstance(child, nodes.Text) and (end := _STOP.search(child)):
             yield nodes.Text(child[: end.end()])

@@ -7,6 +7,7 @@ from typing import Any
 
 from docutils import nodes
 from myst_nb.core.read import is_myst_markdown_notebook
+from pybtex.plugin import find_plugin, register_plugin
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.fileutil import copy_asset
@@ -136,12 +137,22 @@ def _copy_fonts(app: Sphinx) -> None:
         copy_asset(str(fonts), str(Path(app.outdir, "_static", "fonts")))
 
 
+def _keep_backend() -> None:
+    """Let pybtex remember the backend that each citation asks it for.
+
+    It searches all installed packages every time, a tenth of Sphinx's run.
+    """
+    backend = find_plugin("pybtex.backends", "plaintext")
+    register_plugin("pybtex.backends", "plaintext", backend, force=True)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the design to Sphinx.
 
     Args:
         app: the Sphinx that loads the extension.
     """
+    _keep_backend()
     app.connect("builder-inited", _copy_fonts)
     app.connect("doctree-resolved", _check_images)
     # After the theme and the other extensions have added their scripts.

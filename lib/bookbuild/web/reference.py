@@ -113,9 +113,13 @@ def _skip(  # noqa: PLR0913, PLR0917
     skip: bool,
     options: object,
 ) -> bool | None:
-    """Leave out the fields of a named tuple, which its class tells of."""
+    """Leave out the fields of a named tuple, which its class tells of.
+
+    On paper a class is one line, so its members would be read for nothing.
+    """
     said = str(getattr(entity, "__doc__", ""))
-    return True if said.startswith("Alias for field number") else None
+    unread = what == "class" and app.builder.name == "latex"
+    return unread or said.startswith("Alias for field number") or None
 
 
 def _sign(  # noqa: PLR0913, PLR0917

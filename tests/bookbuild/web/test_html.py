@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from pybtex import plugin
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
@@ -174,3 +175,9 @@ def test_a_notebook_file_is_a_notebook(tmp_path):
     """Only Markdown needs a look inside."""
     assert html.is_notebook(tmp_path / "x.ipynb")
     assert not html.is_notebook(tmp_path / "x.rst")
+
+
+def test_a_citation_searches_no_packages(site, monkeypatch):
+    """pybtex read the list of all that is installed for each of them."""
+    monkeypatch.delattr("pybtex.plugin.entry_points")
+    assert plugin.find_plugin("pybtex.backends", "plaintext")

@@ -130,10 +130,9 @@ def test_modules_are_found_at_all_levels_and_faces_are_not() -> None:
     found = list(modules_in("scratchlm.foundation"))
     assert "scratchlm.foundation.durable" in found
     assert found == sorted(found)
-    deep = list(modules_in("scratchlm.model.efficient_attention"))
-    kernels = "scratchlm.model.efficient_attention.kernels"
-    assert f"{kernels}.triton_launch" in deep
-    assert kernels not in deep
+    deep = list(modules_in("scratchlm.text.subwords"))
+    assert "scratchlm.text.subwords.unigram.lattice" in deep
+    assert "scratchlm.text.subwords.unigram" not in deep
     assert list(modules_in("scratchlm.cli.program")) == [
         "scratchlm.cli.program"
     ]
