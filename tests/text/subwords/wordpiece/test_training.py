@@ -6,7 +6,7 @@ from scratchlm.text.corpora.interpreter import python_docs
 from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer
 from scratchlm.text.subwords.wordpiece.training import learn_best_merges
 
-DOCS = list(python_docs(40_000))
+DOCS = list(python_docs(25_000))
 EXAMPLE = "she sells sea shells"
 
 
@@ -20,9 +20,9 @@ def test_worked_example():
 
 def test_a_smaller_vocabulary_is_the_beginning_of_a_larger():
     """Merges that depend on how many were asked for."""
-    small = WordPieceTokenizer.train(DOCS, 500, workers=1)
-    large = WordPieceTokenizer.train(DOCS, 900, workers=2)
-    assert list(large.vocab)[:500] == list(small.vocab)
+    small = WordPieceTokenizer.train(DOCS, 400, workers=1)
+    large = WordPieceTokenizer.train(DOCS, 600, workers=2)
+    assert list(large.vocab)[:400] == list(small.vocab)
 
 
 def test_frequent_pairs_compress_more_than_surprising_ones():
@@ -30,7 +30,7 @@ def test_frequent_pairs_compress_more_than_surprising_ones():
     text = "\n".join(DOCS)
     tokens = {
         name: len(
-            WordPieceTokenizer.train(DOCS, 900, criterion=name).encode(text)
+            WordPieceTokenizer.train(DOCS, 600, criterion=name).encode(text)
         )
         for name in ("likelihood", "ratio", "frequency")
     }
