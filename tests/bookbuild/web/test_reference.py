@@ -108,7 +108,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     ("module", "page"),
     [
         ("scratchlm.text.tokenizer.bpe", "text/tokenizer"),
-        ("scratchlm.text.tokenizer.arrays.lines", "text/tokenizer"),
+        ("scratchlm.text.tokenizer.arrays.cutting", "text/tokenizer"),
         (
             "scratchlm.model.efficient_attention.kernels.triton_launch",
             "model/efficient-attention",
