@@ -2,6 +2,7 @@
 
     python benchmarks/kernels.py
     python benchmarks/kernels.py --record       # for the book's pages
+    python benchmarks/kernels.py --json
     python benchmarks/kernels.py --interpret    # no GPU: results alone
 
 Both sides take the same tensors in turn, and their results are compared with
@@ -20,17 +21,21 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import torch
-from text import heading, row
+from _output import Output, add_option
 from torch import Tensor
 from torch.nn import functional as F
 
 from scratchlm.book.results import Result, record
+from scratchlm.model.attention import CAUSAL, DotProduct, Window
+from scratchlm.model.efficient_attention import Tiled
 
 Run = Callable[[], tuple[Tensor, ...]]
 HEADS = 32, 8, 128  # of Llama 3 with 8 billion parameters
 LENGTHS = [1024, 2048, 4096, 8192, 16_384]
 WIDTHS = [1024, 2048, 4096, 8192]
 WINDOW = 1024
+CLOSE = 0.5  # our error is at most twice PyTorch's
+ROUNDING = 5e-6
 
 
 class Sides(NamedTuple):
@@ -93,17 +98,14 @@ def norms(small: bool, make: dict[str, Any]) -> list[Sides]:
 def attentions(
     small: bool, make: dict[str, Any], window: int | None
 ) -> list[Sides]:
-    from scratchlm.model.attention.core_attention import DotProduct  # noqa: PLC0415
-    from scratchlm.model.attention.masks import CAUSAL, Window  # noqa: PLC0415
     from scratchlm.model.efficient_attention.kernels.triton_attention import (  # noqa: PLC0415
         TritonAttention,
     )
-    from scratchlm.model.efficient_attention.tiled_attention import Tiled  # noqa: PLC0415
 
-    n_heads, n_kv_heads, d_head = (4, 2, 32) if small else HEADS
+    n_heads, n_kv_heads, d_head = (2, 1, 16) if small else HEADS
     mask = CAUSAL if window is None else Window(window)
     cases = []
-    for n_tokens in [60, 150] if small else LENGTHS:
+    for n_tokens in [70] if small else LENGTHS:
         batch = 1 if small else max(1, 16_384 // n_tokens)
         inputs = [
             torch.randn(batch, heads, n_tokens, d_head, **make)
@@ -122,19 +124,24 @@ def attentions(
     return cases
 
 
-def verdict(case: Sides) -> str:
-    """Whether our error stays near that of PyTorch in the same type."""
+def errors(case: Sides) -> list[float]:
+    """Our error against float32, and PyTorch's in the same type."""
     exact = case.exact()
     results = case.ours(), case.reference()
-    errors = [
+    return [
         max(
-            (a.float() - b).norm() / b.norm()
+            float((a.float() - b).norm() / b.norm())
             for a, b in zip(*pair, strict=True)
         )
         for pair in ((result, exact) for result in results)
     ]
-    close = errors[0] <= max(2 * errors[1], 1e-5)
-    return "equal" if close else f"differ by {errors[0]:.1e}"
+
+
+def closeness(errors: list[float]) -> float:
+    """PyTorch's error over ours, where what float32 rounds off counts as
+    equal."""
+    ours, theirs = (max(error, ROUNDING) for error in errors)
+    return theirs / ours
 
 
 def milliseconds(run: Run, rounds: int) -> float:
@@ -161,24 +168,35 @@ def megabytes(run: Run) -> float:
 
 
 def compare(
-    title: str, cases: list[Sides], rounds: int, gpu: bool
+    output: Output, title: str, cases: list[Sides], rounds: int, gpu: bool
 ) -> dict[str, float]:
-    heading(title, "ours, ms", "PyTorch, ms", "ours, MB", "PyTorch, MB", "")
+    names = ["ours, ms", "PyTorch, ms", "ours, MB", "PyTorch, MB"]
+    output.heading(title, *names, "")
     found = {}
     for case in cases:
+        what = f"{title}, {case.name}"
         measured = ["-"] * 4
         if gpu:
             both = case.ours, case.reference
             times = [milliseconds(run, rounds) for run in both]
+            peaks = [megabytes(run) for run in both]
             measured = [f"{t:.2f}" for t in times]
-            measured += [f"{megabytes(run):,.0f}" for run in both]
+            measured += [f"{peak:,.0f}" for peak in peaks]
             found[f"ours, {case.name}"] = times[0]
             found[f"PyTorch, {case.name}"] = times[1]
-        row(case.name, *measured, verdict(case))
+            for kind, (ours, theirs) in (("time", times), ("peak", peaks)):
+                output.figure(
+                    f"{what}, {kind}", theirs / ours, against="PyTorch"
+                )
+        wrong = errors(case)
+        ratio = closeness(wrong)
+        same = "equal" if ratio >= CLOSE else f"differ by {wrong[0]:.1e}"
+        output.row(case.name, *measured, same)
+        output.figure(f"{what}, error", ratio, against="PyTorch", target=CLOSE)
     return found
 
 
-def keep(name: str, times: dict[str, float]) -> None:
+def keep(output: Output, name: str, times: dict[str, float]) -> None:
     head = ["git", "rev-parse", "HEAD"]
     commit = subprocess.run(head, capture_output=True, text=True, check=True)
     measured = Result(
@@ -189,7 +207,7 @@ def keep(name: str, times: dict[str, float]) -> None:
         commit=commit.stdout.strip(),
         date=datetime.now(UTC).date().isoformat(),
     )
-    print(record(f"kernels-{name}", measured))
+    output.line(str(record(f"kernels-{name}", measured)))
 
 
 def main() -> None:
@@ -197,7 +215,9 @@ def main() -> None:
     parser.add_argument("--interpret", action="store_true")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--rounds", type=int, default=20)
+    add_option(parser)
     args = parser.parse_args()
+    output = Output(as_json=args.json)
     gpu = not args.interpret
     if gpu and not torch.cuda.is_available():
         parser.error("there is no GPU; --interpret compares results alone")
@@ -215,9 +235,9 @@ def main() -> None:
         ("attention", attentions(args.interpret, make, None)),
         ("window", attentions(args.interpret, make, window)),
     ]:
-        times = compare(name, cases, args.rounds, gpu)
+        times = compare(output, name, cases, args.rounds, gpu)
         if args.record:
-            keep(name.lower().replace("rmsnorm", "rms-norm"), times)
+            keep(output, name.lower().replace("rmsnorm", "rms-norm"), times)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
     python benchmarks/model.py
     python benchmarks/model.py --only eager --dtypes float32 --starts 5
     python benchmarks/model.py --shares
+    python benchmarks/model.py --json
 
 Each side has a process of its own, as its users do, so that neither finds
 memory that the other left warm. They run in turn, and the ratio of each pair
@@ -30,16 +31,18 @@ from typing import Any
 
 import torch
 import transformers
-from text import heading, row
+from _output import Output, add_option
 from torch import Tensor, nn
 
 from scratchlm.interop import hf
-from scratchlm.model.transformer.loss import linear_cross_entropy
+from scratchlm.model.transformer import fused_linear_cross_entropy
 
 VOCABULARY = 8192
 SHAPES = {"7M": (256, 8, 4, 704), "25M": (448, 8, 7, 1216)}
+FAMILIES = ("GPT-2", "Llama")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 CLOSE = {"float32": 1e-4, "bfloat16": 0.1}
+TARGET = 1.1
 PASSES = ("forward", "forward and backward")
 PRODUCTS = ("aten::mm", "aten::addmm", "aten::addmm_")
 SPAWN = multiprocessing.get_context("spawn")
@@ -106,7 +109,8 @@ def passes(side: str, model: nn.Module, tokens: Tensor) -> dict[str, Run]:
     def both() -> None:
         if side == "ours":
             x = model.hidden(tokens)
-            loss = linear_cross_entropy(x, model.head.weight, targets)
+            weight = model.head.weight
+            loss = fused_linear_cross_entropy(x, weight, targets)
         else:
             # Its own labels are the tokens: it shifts them by itself.
             loss = model(tokens, labels=tokens, use_cache=False).loss
@@ -197,35 +201,39 @@ def draw(shape: str) -> Tensor:
     return torch.randint(VOCABULARY, (batch, length), generator=generator)
 
 
-def shares(label: str, name: str, sides: list[Side]) -> None:
+def shares(output: Output, what: str, ours: float, theirs: float) -> None:
     """What the profiler says of one pass."""
-    ours, theirs = (side.ask(f"share {name}") for side in sides)
-    row(
-        f"{label}, {name}",
+    output.row(
+        what,
         f"{ours:.0%} of ours, {theirs:.0%} of theirs",
         f"at most {1 / theirs:.2f}",
     )
+    output.figure(f"{what}, at most", 1 / theirs, against="transformers")
 
 
 def ratios(
-    label: str, name: str, pairs: list[list[float]], tokens: int
+    output: Output, what: str, pairs: list[list[float]], tokens: int
 ) -> None:
     """What the clock says of one pass."""
     each = sorted(theirs / ours for ours, theirs in pairs)
     best = tokens / min(ours for ours, _ in pairs)
-    row(
-        f"{label}, {name}",
-        f"{statistics.median(each):.2f} ({each[0]:.2f} to {each[-1]:.2f})",
+    ratio = statistics.median(each)
+    output.row(
+        what,
+        f"{ratio:.2f} ({each[0]:.2f} to {each[-1]:.2f})",
         f"{best:,.0f} tokens/s",
     )
+    output.figure(what, ratio, against="transformers", target=TARGET)
 
 
-def peaks(label: str, ours: float, theirs: float) -> None:
-    row(
-        f"{label}, peak of training",
+def peaks(output: Output, label: str, ours: float, theirs: float) -> None:
+    what = f"{label}, peak of training"
+    output.row(
+        what,
         f"{ours:.0f} MB, theirs {theirs:.0f}",
         f"{ours / theirs:.2f} times theirs",
     )
+    output.figure(what, theirs / ours, against="transformers", target=1.0)
 
 
 def start(label: str, mode: str, *model: str) -> list[Side]:
@@ -240,8 +248,9 @@ def start(label: str, mode: str, *model: str) -> list[Side]:
 
 
 def report(
-    label: str, mode: str, folder: str, dtype: str, args: argparse.Namespace
+    output: Output, label: str, args: argparse.Namespace, *model: str
 ) -> None:
+    mode, folder, dtype = model
     label = f"{label}, {mode}"
     pairs: dict[str, list[list[float]]] = {name: [] for name in PASSES}
     for _ in range(1 if args.shares else args.starts):
@@ -250,7 +259,8 @@ def report(
             for _ in range(3):  # compiles, and fills the caches
                 [side.ask(name) for side in sides]
             if args.shares:
-                shares(label, name, sides)
+                parts = [side.ask(f"share {name}") for side in sides]
+                shares(output, f"{label}, {name}", *parts)
                 continue
             for _ in range(args.rounds):
                 pairs[name].append([side.ask(name) for side in sides])
@@ -261,9 +271,9 @@ def report(
     if args.shares:
         return
     for name in PASSES:
-        ratios(label, name, pairs[name], args.tokens)
+        ratios(output, f"{label}, {name}", pairs[name], args.tokens)
     if mode == "eager":  # else it holds a compiler
-        peaks(label, *memory)
+        peaks(output, label, *memory)
 
 
 def main() -> None:
@@ -276,20 +286,24 @@ def main() -> None:
     )
     parser.add_argument("--dtypes", nargs="+", default=list(DTYPES))
     parser.add_argument("--sizes", nargs="+", default=list(SHAPES))
+    parser.add_argument("--families", nargs="+", default=list(FAMILIES))
     parser.add_argument("--shares", action="store_true")
+    add_option(parser)
     args = parser.parse_args()
+    output = Output(as_json=args.json)
     args.tokens = draw(args.shape).numel()
     quiet()
-    heading(f"{args.shape} tokens, {torch.get_num_threads()} threads")
+    output.heading(f"{args.shape} tokens, {torch.get_num_threads()} threads")
     with tempfile.TemporaryDirectory() as home:
-        for family in ("GPT-2", "Llama"):
+        for family in args.families:
             for size in args.sizes:
                 folder = Path(home) / f"{family}-{size}"
                 write(family, size, folder)
                 for dtype in args.dtypes:
                     label = f"{family} {size} {dtype}"
                     for mode in args.only:
-                        report(label, mode, str(folder), dtype, args)
+                        model = mode, str(folder), dtype
+                        report(output, label, args, *model)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The tokenizer beside tiktoken and Hugging Face's tokenizers.
 
     python benchmarks/text.py
+    python benchmarks/text.py --json
 
 Both sides run in turn in one process, the best of several runs counts, and the
 ids are compared. Encoding is timed by the processor's clock, and training, on
@@ -11,6 +12,7 @@ import argparse
 import gc
 import itertools
 import multiprocessing
+import os
 import random
 import resource
 import sys
@@ -25,6 +27,7 @@ from pydoc_data import topics
 from typing import TypeVar
 
 import tiktoken
+from _output import Output, add_option
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from scratchlm.interop.tokenizers import from_tiktoken, to_tiktoken
@@ -34,7 +37,8 @@ Encoder = BPETokenizer | tiktoken.Encoding
 Encode = Callable[[Encoder, list[str]], None]
 Result = TypeVar("Result")
 
-SUFFIXES = {".py", ".rst", ".txt", ".md"}
+SUFFIXES = (".py", ".rst", ".txt", ".md")
+FASTER = 1.0
 LONGEST = 200_000  # characters of one file, lest one table be the corpus
 
 
@@ -42,20 +46,16 @@ def find_text(n_bytes: int, seed: int = 0) -> list[str]:
     """Real source and prose of this machine, shuffled by file."""
     paths = sysconfig.get_paths()
     found = {
-        path
+        os.path.join(folder, name)
         for root in (paths["stdlib"], paths["purelib"], "/usr/share/doc")
-        for path in Path(root).rglob("*")
-        if path.suffix in SUFFIXES and path.is_file()
+        for folder, _, names in os.walk(root)
+        for name in names
+        if name.endswith(SUFFIXES)
     }
     ordered = sorted(found)
     random.Random(seed).shuffle(ordered)
-    texts = list(topics.topics.values())
-    size = sum(map(len, texts))
-    for path in ordered:
-        try:
-            text = path.read_text("utf-8")[:LONGEST]
-        except (UnicodeDecodeError, OSError):
-            continue
+    texts, size = [], 0
+    for text in itertools.chain(topics.topics.values(), readable(ordered)):
         texts.append(text)
         size += len(text.encode())
         if size >= n_bytes:
@@ -64,6 +64,14 @@ def find_text(n_bytes: int, seed: int = 0) -> list[str]:
         warnings.warn(f"found {size} bytes, not {n_bytes}", stacklevel=2)
     random.Random(seed).shuffle(texts)
     return texts
+
+
+def readable(paths: list[str]) -> Iterator[str]:
+    for path in paths:
+        try:
+            yield Path(path).read_text("utf-8")[:LONGEST]
+        except (UnicodeDecodeError, OSError):
+            continue
 
 
 def n_bytes(texts: list[str]) -> int:
@@ -79,19 +87,11 @@ def timed(
     return time.perf_counter() - start, result
 
 
-def row(*cells: object) -> None:
-    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
-
-
-def heading(*cells: str) -> None:
-    print()
-    row(*cells)
-    row(*["---"] * len(cells))
-
-
-def compare_encoding(warm: list[str], fresh: list[str], rounds: int) -> None:
+def compare_encoding(
+    output: Output, warm: list[str], fresh: list[str], rounds: int
+) -> None:
     """Each half as one text, as thousands of files, and as one batch."""
-    heading(
+    output.heading(
         "one thread", "pattern", "given as", "ours", "tiktoken", "ratio", "ids"
     )
     for pattern in PATTERNS:
@@ -105,9 +105,16 @@ def compare_encoding(warm: list[str], fresh: list[str], rounds: int) -> None:
         ):
             passes = measure_passes(encode, theirs, *halves, rounds)
             for name, (mine, other) in passes.items():
-                row(
+                output.row(
                     *(name, pattern, form, f"{mine:.1f} MB/s"),
                     *(f"{other:.1f} MB/s", f"{mine / other:.2f}", verdict),
+                )
+                output.figure(
+                    f"encoding, {pattern}, {form}, {name}",
+                    mine / other,
+                    against="tiktoken",
+                    # A short text by itself is claimed to lose.
+                    target=None if form == "files" else FASTER,
                 )
 
 
@@ -194,9 +201,9 @@ def train_hugging_face(texts: list[str], vocab_size: int) -> Tokenizer:
 
 
 def compare_training(
-    texts: list[str], held_out: list[str], rounds: int
+    output: Output, texts: list[str], held_out: list[str], rounds: int
 ) -> None:
-    heading(
+    output.heading(
         "training", "ours s", "tokenizers s", "ratio", "tokens ours / theirs"
     )
     for vocab_size in (8_000, 32_000):
@@ -208,21 +215,27 @@ def compare_training(
             other = min(other, took)
         count = sum(len(ours.encode_ordinary(text)) for text in held_out)
         against = sum(len(theirs.encode(text).ids) for text in held_out)
-        row(
+        output.row(
             *(f"{vocab_size} tokens", f"{mine:.2f}", f"{other:.2f}"),
             *(f"{other / mine:.2f}", f"{count / against:.5f}"),
         )
+        output.figure(
+            f"training {vocab_size} tokens",
+            other / mine,
+            against="tokenizers",
+            target=FASTER,
+        )
 
 
-def measure_stream(warm: list[str], megabytes: int) -> None:
+def measure_stream(output: Output, warm: list[str], megabytes: int) -> None:
     """In a process of its own, where training left no memory to reuse."""
-    heading("streaming", "text", "rate", "memory added", "caches")
+    output.heading("streaming", "text", "rate", "memory added", "caches")
     tokenizer = BPETokenizer.train(warm, 32_000)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
         done = pool.submit(stream, tokenizer, warm, megabytes)
     rate, added, caches = done.result()
-    row(
+    output.row(
         *("warm caches", f"{megabytes} MB", f"{rate / 1e6:.1f} MB/s"),
         *(f"{added / 1e6:.1f} MB", f"{caches / 1e6:.0f} MB"),
     )
@@ -282,18 +295,20 @@ def main() -> None:
     parser.add_argument("--stream-megabytes", type=int, default=200)
     parts = ["encoding", "training", "streaming"]
     parser.add_argument("--only", choices=parts)
+    add_option(parser)
     arguments = parser.parse_args()
+    output = Output(as_json=arguments.json)
     texts = find_text(int(arguments.megabytes * 2_000_000))
     half = len(texts) // 2
     warm, fresh = texts[:half], texts[half:]
-    print(f"{n_bytes(warm) / 1e6:.1f} MB to train on and warm the caches,")
-    print(f"{n_bytes(fresh) / 1e6:.1f} MB of other files as fresh text")
+    output.line(f"{n_bytes(warm) / 1e6:.1f} MB to train on,")
+    output.line(f"{n_bytes(fresh) / 1e6:.1f} MB of other files as fresh text")
     if arguments.only in (None, "encoding"):
-        compare_encoding(warm, fresh, arguments.rounds)
+        compare_encoding(output, warm, fresh, arguments.rounds)
     if arguments.only in (None, "training"):
-        compare_training(warm, fresh, arguments.rounds)
+        compare_training(output, warm, fresh, arguments.rounds)
     if arguments.only in (None, "streaming"):
-        measure_stream(warm, arguments.stream_megabytes)
+        measure_stream(output, warm, arguments.stream_megabytes)
 
 
 if __name__ == "__main__":

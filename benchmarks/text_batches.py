@@ -1,6 +1,7 @@
 """Batches beside a plain DataLoader of PyTorch over the same memory map.
 
     python benchmarks/text_batches.py
+    python benchmarks/text_batches.py --json
 
 Both sides take the same rows in the same order, in turn, in one process; the
 batches are compared, and the best of several rounds counts. One process is
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from text import heading, row
+from _output import Output, add_option
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -32,6 +33,7 @@ from scratchlm.text.shards import (
 
 SHAPES = [(8, 256), (32, 256), (512, 128), (32, 1024), (64, 1024), (8, 4096)]
 SHAPES += [(32, 4096), (32, 8192)]
+TENFOLD = 10.0
 END = "<|endoftext|>"
 
 
@@ -116,9 +118,14 @@ def compare_equal(shards: TokenShards, batch_size: int, n_tokens: int) -> str:
 
 
 def compare_loaders(
-    one: TokenShards, many: TokenShards, rounds: int, most_steps: int
+    output: Output,
+    one: TokenShards,
+    many: TokenShards,
+    *,
+    rounds: int,
+    most_steps: int,
 ) -> None:
-    heading(
+    output.heading(
         *("B", "T", "ours, µs", "16 files", "DataLoader", "ratio"),
         *("16 files", "2 workers, wall", "ratio", "batches"),
     )
@@ -142,18 +149,38 @@ def compare_loaders(
                 batches, clock = make()
                 took = seconds_a_step(batches, steps, clock) * 1e6
                 best[name] = min(best[name], took)
-        row(
+        ratios = {
+            "one file": best["plain"] / best["one"],
+            "16 files": best["plain"] / best["many"],
+            "two workers": best["two"] / best["ours, wall"],
+        }
+        of_one, of_many, of_two = (f"{r:.1f}" for r in ratios.values())
+        output.row(
             *(*shape, f"{best['one']:.0f}", f"{best['many']:.0f}"),
-            *(f"{best['plain']:.0f}", f"{best['plain'] / best['one']:.1f}"),
-            *(f"{best['plain'] / best['many']:.1f}", f"{best['two']:.0f}"),
-            f"{best['two'] / best['ours, wall']:.1f}",
-            compare_equal(one, *shape),
+            *(f"{best['plain']:.0f}", of_one, of_many),
+            *(f"{best['two']:.0f}", of_two, compare_equal(one, *shape)),
+        )
+        report(output, shape, ratios)
+
+
+def report(
+    output: Output, shape: tuple[int, int], ratios: dict[str, float]
+) -> None:
+    """The ratios of one shape, with a target where one is claimed."""
+    batch_size, n_tokens = shape
+    claimed = batch_size >= 32 and n_tokens <= 1024
+    for name, ratio in ratios.items():
+        output.figure(
+            f"batches of {batch_size} x {n_tokens}, {name}",
+            ratio,
+            against="torch.utils.data.DataLoader",
+            target=TENFOLD if claimed and name != "two workers" else None,
         )
 
 
-def measure_layouts(shards: TokenShards, rounds: int) -> None:
+def measure_layouts(output: Output, shards: TokenShards, rounds: int) -> None:
     """What documents and positions cost beside the plain rows."""
-    heading("B", "T", "chopped, µs", "with documents", "packed")
+    output.heading("B", "T", "chopped, µs", "with documents", "packed")
     for batch_size, n_tokens in [(32, 1024), (32, 4096)]:
         config = BatchConfig(batch_size=batch_size)
         took = []
@@ -171,11 +198,11 @@ def measure_layouts(shards: TokenShards, rounds: int) -> None:
                     for _ in range(rounds)
                 )
             )
-        row(batch_size, n_tokens, *(f"{t * 1e6:.0f}" for t in took))
+        output.row(batch_size, n_tokens, *(f"{t * 1e6:.0f}" for t in took))
 
 
-def measure_packing(n_documents: int) -> None:
-    heading("documents", "T", "seconds", "padding")
+def measure_packing(output: Output, n_documents: int) -> None:
+    output.heading("documents", "T", "seconds", "padding")
     rng = np.random.default_rng(0)
     for n_tokens in (1024, 8192):
         lengths = np.clip(rng.lognormal(6, 1.2, n_documents), 1, n_tokens)
@@ -184,7 +211,9 @@ def measure_packing(n_documents: int) -> None:
         n_rows = len(best_fit(lengths, n_tokens).bounds) - 1
         took = time.process_time() - start
         padding = 1 - lengths.sum() / (n_rows * n_tokens)
-        row(f"{n_documents:,}", n_tokens, f"{took:.2f}", f"{padding:.3%}")
+        output.row(
+            f"{n_documents:,}", n_tokens, f"{took:.2f}", f"{padding:.3%}"
+        )
 
 
 def main() -> None:
@@ -193,15 +222,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--most-steps", type=int, default=400)
     parser.add_argument("--documents", type=int, default=1_000_000)
+    add_option(parser)
     args = parser.parse_args()
+    output = Output(as_json=args.json)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         one = make_shards(Path(folder) / "one", args.tokens, 1)
         many = make_shards(Path(folder) / "many", args.tokens, 16)
         # One file for the plain rows; the first of two holds nearly all.
-        compare_loaders(one, many, args.rounds, args.most_steps)
-        measure_layouts(one, args.rounds)
-    measure_packing(args.documents)
+        compare_loaders(
+            output, one, many, rounds=args.rounds, most_steps=args.most_steps
+        )
+        measure_layouts(output, one, args.rounds)
+    measure_packing(output, args.documents)
 
 
 if __name__ == "__main__":
