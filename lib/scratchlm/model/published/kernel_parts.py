@@ -1,6 +1,6 @@
 """Which parts have a faster twin, and models made of the one or the other."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any
@@ -75,14 +75,14 @@ def with_definitions(config: TransformerConfig) -> TransformerConfig:
 
 
 def _exchange(
-    config: TransformerConfig, table: dict[Part, Part]
+    config: TransformerConfig, table: Mapping[Any, Part]
 ) -> TransformerConfig:
     parts = {f.name: getattr(config, f.name) for f in fields(config)}
-    found = {name: exchanged(part, table) for name, part in parts.items()}
+    found = {name: _exchanged(part, table) for name, part in parts.items()}
     return replace(config, **found)
 
 
-def exchanged(part: Any, table: dict[Part, Part]) -> Any:
+def _exchanged(part: Any, table: Mapping[Any, Part]) -> Any:
     """Return a part, or what is set in one, as a table has it.
 
     Args:
@@ -91,9 +91,9 @@ def exchanged(part: Any, table: dict[Part, Part]) -> Any:
         table: what takes the place of what.
     """
     if type(part) is tuple:
-        return tuple(exchanged(each, table) for each in part)
+        return tuple(_exchanged(each, table) for each in part)
     if isinstance(part, partial):
-        args = (exchanged(each, table) for each in part.args)
-        given = {n: exchanged(p, table) for n, p in part.keywords.items()}
-        return partial(exchanged(part.func, table), *args, **given)
+        args = (_exchanged(each, table) for each in part.args)
+        given = {n: _exchanged(p, table) for n, p in part.keywords.items()}
+        return partial(_exchanged(part.func, table), *args, **given)
     return table.get(part, part) if isinstance(part, Hashable) else part
