@@ -37,7 +37,7 @@ def test_the_commands_from_text_to_shards_run(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "path",
     re.findall(
-        r"`((?:book|lib|tests)/[\w/.]+)`|"
+        r"`((?:benchmarks|book|findings|lib|tests)/[\w/.]*)`|"
         r"\]\((book/[\w/.]+)\)",
         README,
     ),
