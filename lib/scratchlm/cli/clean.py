@@ -37,7 +37,9 @@ class Clean(Reading):
 
         steps = PAGE_STEPS if self.pages else DEFAULT_STEPS
         if self.languages:
-            from scratchlm.text.cleaning.languages import LanguageStep  # noqa: PLC0415
+            from scratchlm.text.cleaning.languages import (  # noqa: PLC0415
+                LanguageStep,
+            )
 
             steps = (*steps, LanguageStep(codes=self.languages))
         funnel = Funnel()

@@ -82,7 +82,9 @@ class Corpus:
         )
 
         if self.source == "tinyworld":
-            from scratchlm.text.tinyworld.world import TinyWorld  # noqa: PLC0415
+            from scratchlm.text.tinyworld.world import (  # noqa: PLC0415
+                TinyWorld,
+            )
 
             documents = TinyWorld(seed=0).documents(self.seed)
             return (document.text for document in documents)

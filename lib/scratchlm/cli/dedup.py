@@ -61,17 +61,18 @@ class Dedup(Reading):
     def _further(self, texts: Iterator[str]) -> Iterator[str]:
         from scratchlm.foundation.parallel import batches  # noqa: PLC0415
         from scratchlm.text.corpora.texts import read_texts  # noqa: PLC0415
-        from scratchlm.text.deduplication.decontamination import (  # noqa: PLC0415
-            Decontaminator,
+        from scratchlm.text.deduplication import (  # noqa: PLC0415
+            decontamination,
+            exact,
         )
-        from scratchlm.text.deduplication.exact import drop_repeated_lines  # noqa: PLC0415
 
         if self.lines:
-            parts = drop_repeated_lines(texts)
+            parts = exact.drop_repeated_lines(texts)
             texts = (part.text for part in parts if part.text)
         if not self.against:
             return texts
-        tests = Decontaminator(read_texts(self.against, self.column))
+        items = read_texts(self.against, self.column)
+        tests = decontamination.Decontaminator(items)
         return (
             text
             for batch in batches(texts)
