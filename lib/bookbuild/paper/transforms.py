@@ -102,7 +102,7 @@ class DropHidden(SphinxPostTransform):
 class AlignTables(SphinxPostTransform):
     """Carry a Markdown table's column alignment over, and set it flush left.
 
-    Sphinx's LaTeX knows alignment only from `tabularcolumns`.
+    Sphinx's LaTeX knows alignment only from a specification of its own.
     """
 
     default_priority = 340
@@ -113,16 +113,13 @@ class AlignTables(SphinxPostTransform):
         for table in list(self.document.findall(nodes.table)):
             table.setdefault("align", "left")
             body = next(iter(table.findall(nodes.tbody)), None)
-            before = table.parent.index(table) - 1
-            told = before >= 0 and isinstance(
-                table.parent[before], tabular_col_spec
-            )
-            if body is None or told or not body.children:
+            if body is None or not body.children:
                 continue
             spec = "".join(self._letter(entry) for entry in body[0].children)
             columns = sum(1 for _ in table.findall(nodes.colspec))
             if len(spec) == columns:
-                table.parent.insert(before + 1, tabular_col_spec(spec=spec))
+                place = table.parent.index(table)
+                table.parent.insert(place, tabular_col_spec(spec=spec))
 
     def _letter(self, entry: nodes.Node) -> str:
         assert isinstance(entry, nodes.Element)

@@ -44,18 +44,23 @@ def test_a_second_export_is_identical_byte_for_byte(executed_book):
 def test_nbval_passes_and_catches_a_changed_output(executed_book):
     """`make test` relies on nbval, run from any folder."""
     first, _ = export_tiny(executed_book)
-
-    def nbval():
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-        command += ["--nbval-lax", "--nbval-current-env", str(first)]
-        ran = subprocess.run(
-            command, cwd=executed_book.root, capture_output=True, check=False
-        )
-        return ran.returncode
-
-    assert nbval() == 0
-    first.write_text(first.read_text().replace('"2\\n"', '"3\\n"'))
-    assert nbval() == 1
+    changed = first.with_name("changed.ipynb")
+    changed.write_text(first.read_text().replace('"2\\n"', '"3\\n"'))
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    command += ["--nbval-lax", "--nbval-current-env", "-rfp"]
+    ran = subprocess.run(
+        [*command, str(first), str(changed)],
+        cwd=executed_book.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    said = ran.stdout.splitlines()
+    failed = [line for line in said if line.startswith("FAILED")]
+    assert len(failed) == 1
+    assert "changed.ipynb::Cell 0" in failed[0]
+    assert sum(line.startswith("PASSED") for line in said) == 3
 
 
 @pytest.fixture

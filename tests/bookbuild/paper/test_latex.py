@@ -1,6 +1,5 @@
 """The LaTeX that a page becomes: parts, preface, fonts."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,49 +44,39 @@ PAGES = {
     "model/block.md": "# Block\n\nText.",
     "reference.md": "# Reference\n\nText.",
 }
-Build = Callable[..., str]
 
 
-@pytest.fixture
-def build(tmp_path: Path) -> Build:
+def build(folder: Path, index: str = PAGES["index.md"]) -> str:
     """Build a small book to LaTeX and give back its source."""
+    source, out = folder / "source", folder / "latex"
+    for name, text in {**PAGES, "index.md": index}.items():
+        path = source / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    (source / "_toc.yml").write_text(TOC)
+    settings = {
+        "project": "The Book",
+        "extensions": EXTENSIONS,
+        "external_toc_path": "_toc.yml",
+        "numfig": True,
+        "latex_engine": "xelatex",
+        "latex_documents": [("index", "book.tex", "The Book", "Us", "manual")],
+    }
+    trees = folder / "doctrees"
+    with patch_docutils(str(source)), docutils_namespace():
+        Sphinx(source, None, out, trees, "latex", settings, None, None).build()
+    return (out / "book.tex").read_text(encoding="utf-8")
 
-    def run(**changed: str) -> str:
-        source = tmp_path / "source"
-        pages = PAGES | {f"text/{k}.md": v for k, v in changed.items()}
-        for name, text in pages.items():
-            path = source / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        (source / "_toc.yml").write_text(TOC)
-        settings = {
-            "project": "The Book",
-            "extensions": EXTENSIONS,
-            "external_toc_path": "_toc.yml",
-            "numfig": True,
-            "myst_enable_extensions": ["dollarmath", "amsmath"],
-            "latex_engine": "xelatex",
-            "latex_documents": [
-                ("index", "book.tex", "The Book", "Us", "manual")
-            ],
-        }
-        out = tmp_path / "latex"
-        with patch_docutils(str(source)), docutils_namespace():
-            app = Sphinx(
-                source,
-                None,
-                out,
-                tmp_path / "doctrees",
-                "latex",
-                settings,
-                status=None,
-                warning=None,
-                freshenv=True,
-            )
-            app.build()
-        return (out / "book.tex").read_text(encoding="utf-8")
 
-    return run
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("latex")
+
+
+@pytest.fixture(scope="module")
+def tex(folder: Path) -> str:
+    """The LaTeX of a book with all its parts."""
+    return build(folder)
 
 
 def _in_order(text: str, *parts: str) -> None:
@@ -96,9 +85,8 @@ def _in_order(text: str, *parts: str) -> None:
     assert places == sorted(places), parts
 
 
-def test_captions_become_parts(build: Build) -> None:
+def test_captions_become_parts(tex: str) -> None:
     """Catches a flat book: Sphinx drops the captions of the contents."""
-    tex = build()
     _in_order(
         tex,
         r"\chapter{Setup}",
@@ -115,10 +103,10 @@ def test_captions_become_parts(build: Build) -> None:
     assert r"\part{Start here}" not in tex
 
 
-def test_the_root_page_becomes_the_preface(build: Build) -> None:
+def test_the_root_page_becomes_the_preface(tex: str) -> None:
     """Catches sections of the root page that turn into chapters."""
     _in_order(
-        build(),
+        tex,
         r"\chapter{Preface}",
         "What you will build.",
         r"\section{Who reads it}",
@@ -127,25 +115,22 @@ def test_the_root_page_becomes_the_preface(build: Build) -> None:
 
 
 def test_a_root_page_of_a_title_alone_makes_no_preface(
-    tmp_path: Path, build: Build, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     """Catches an empty chapter before the first."""
-    monkeypatch.setitem(PAGES, "index.md", "# The Book\n")
-    assert "Preface" not in build()
+    assert "Preface" not in build(tmp_path, index="# The Book\n")
 
 
-def test_chapters_open_with_the_bytes_of_their_title(build: Build) -> None:
+def test_chapters_open_with_the_bytes_of_their_title(tex: str) -> None:
     """Catches a mark that shows code points where it claims bytes."""
     expected = ",".join(str(byte) for byte in "First é".encode())
-    _in_order(build(), f"\\bytesnext{{{expected}}}", r"\chapter{First é}")
+    _in_order(tex, f"\\bytesnext{{{expected}}}", r"\chapter{First é}")
 
 
-def test_fonts_and_facts_lie_beside_the_source(
-    tmp_path: Path, build: Build
-) -> None:
+@pytest.mark.usefixtures("tex")
+def test_fonts_and_facts_lie_beside_the_source(folder: Path) -> None:
     """Catches a folder that only compiles on the machine that made it."""
-    build()
-    found = {path.name for path in (tmp_path / "latex").iterdir()}
+    found = {path.name for path in (folder / "latex").iterdir()}
     fonts = {path.name for path in FONTS.glob("*.ttf")}
     assert fonts
     assert fonts | {"bytesmeta.tex", "bytesfallback.tex"} <= found
