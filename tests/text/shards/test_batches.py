@@ -86,6 +86,15 @@ def test_ranks_share_each_batch(rows, world_size):
         assert parts.tolist() == next(alone).tokens.tolist()
 
 
+@pytest.fixture(scope="module")
+def few_ahead():
+    """Many ranks that put few samples in order at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "AHEAD", 100)
+        yield
+
+
+@pytest.mark.usefixtures("few_ahead")
 @settings(max_examples=50)
 @given(
     st.integers(0, 30),
