@@ -16,6 +16,9 @@ from scratchlm.model.experts.balancing import (
 )
 from scratchlm.model.experts.dispatch import Capacity
 from scratchlm.model.experts.experts import MixtureOfExperts
+from scratchlm.model.experts.kernels.fused_grouped_matmul import (
+    fused_grouped_matmul,
+)
 from scratchlm.model.experts.routing import BiasedRouter, SoftmaxRouter
 
 D, E, K = 8, 4, 2
@@ -217,8 +220,8 @@ def test_checkpointing_counts_shares_right(x):
 def test_losses_survive_compilation(x, unchecked):
     """Statistics that a compiled pass does not hand out, or hands out
     without a gradient."""
-    model = make(router=BiasedRouter).bfloat16()
-    x = x.bfloat16()
+    parts = {"router": BiasedRouter, "matmul": fused_grouped_matmul}
+    model, x = make(**parts).bfloat16(), x.bfloat16()
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
     results = []
     for run in (model, compiled):

@@ -121,19 +121,20 @@ COMPILE = """
 import torch
 from dataclasses import replace
 from functools import partial
-from scratchlm.model.published import presets
-from scratchlm.model.attention.core_attention import DotProduct, Softcapped
-from scratchlm.model.attention.masks import Window
-from scratchlm.model.transformer.transformer import Transformer
+from scratchlm.model.published import presets, with_definitions
+from scratchlm.model.attention import DotProduct, Softcapped, Window
+from scratchlm.model.transformer import Transformer
 
-small = replace(presets.tiny(64), vocab_size=61, max_tokens=64)
+small = replace(
+    presets.tiny(64), vocab_size=61, max_tokens=64, n_layers=1
+)
 parts = {"n_layers", "d_model", "n_heads", "n_kv_heads", "d_head", "d_ff"}
 sizes = {name: getattr(small, name) for name in parts}
 windows = partial(DotProduct, mask=Window(5)), DotProduct
 for config in [
     small,
-    replace(small, core=windows),
-    replace(small, core=partial(Softcapped, cap=2.0)),
+    replace(small, core=windows, n_layers=2),
+    with_definitions(replace(small, core=partial(Softcapped, cap=2.0))),
     replace(presets.gpt2(), vocab_size=61, **sizes),
 ]:
     model, tokens = Transformer(config), torch.randint(61, (2, 12))
@@ -142,6 +143,8 @@ for config in [
 """
 
 
+# A new process, in which PyTorch and its compiler are imported once more.
+@pytest.mark.untraced
 def test_compiles_into_one_graph():
     """A step of Python inside the model that the compiler cannot follow:
     it compiles pieces, and the speed is gone without an error. In a process
