@@ -1,9 +1,11 @@
 """The whole build, on a book of two chapters."""
 
-import signal
+import json
+import shutil
 import subprocess
 import sys
-import time
+from contextlib import redirect_stdout
+from pathlib import Path
 
 import pytest
 
@@ -11,73 +13,131 @@ from bookbuild import build
 from bookbuild.run import stages
 from bookbuild.run.execute import Execution
 
+KILLED_BUILDS = Path(__file__).with_name("killed_builds.py")
 PAGE = "_build/html/text/one.html"
+ONE_CELL = "# A page\n\n```{code-cell} python\n1\n```\n"
+SHOWN = "lib/scratchlm/text/tokenizer/bpe.py"
+SHOWS_THE_PACKAGE = f"""\
+    (two)=
+    # Two
+
+    ```{{code-cell}} python
+    print(open("../../{SHOWN}").read())
+    ```
+    """
 
 
-@pytest.fixture
-def fake_tex(monkeypatch):
-    """A TeX that is complete and typesets at once."""
+def find_all_of_tex(patch):
+    """Let TeX be complete, and typeset at once."""
 
     def build_pdf(latex, out):
         assert (latex / build.PDF).with_suffix(".tex").is_file()
         out.write_bytes(b"%PDF")
 
-    monkeypatch.setattr(build.tex, "find_tex", list)
-    monkeypatch.setattr(build.tex, "build_pdf", build_pdf)
+    patch.setattr(build.tex, "find_tex", list)
+    patch.setattr(build.tex, "build_pdf", build_pdf)
+
+
+@pytest.fixture
+def fake_tex(monkeypatch):
+    find_all_of_tex(monkeypatch)
     return monkeypatch
+
+
+@pytest.fixture
+def fake_sphinx(monkeypatch):
+    """A Jupyter Book that writes one page, at once."""
+
+    def write_page(command, log, *_):
+        out = Path(command[command.index("--path-output") + 1])
+        page = out / "_build/html" / Path(PAGE).relative_to("_build/html")
+        page.parent.mkdir(parents=True)
+        page.write_text("One")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("")
+        return 0
+
+    monkeypatch.setattr(build, "run_logged", write_page)
 
 
 def make(book, target="all"):
     return build.main([target, "--root", str(book.root)])
 
 
-def test_one_command_makes_everything_and_the_next_nothing(
-    tiny_book, fake_tex, capfd
-):
-    """A second run that repeats work costs a reader minutes each time."""
-    assert make(tiny_book) == 0
-    first = capfd.readouterr()
-    assert "text/one" in first.out
-    assert first.out.count("executed") == 2
-    html = tiny_book.root / "_build/html"
+@pytest.fixture(scope="session")
+def built_once(once, executed_once, write_tiny_book):
+    """A checkout, all of it built by one command, and what that said in the
+    file ``said``. The first chapter had run before."""
+
+    def fill(root):
+        book = write_tiny_book(root)
+        shutil.copytree(executed_once, book.cache_root)
+        book.chapter("text/two", SHOWS_THE_PACKAGE)
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            open(root / "said", "w") as said,
+            redirect_stdout(said),
+        ):
+            find_all_of_tex(patch)
+            assert make(book) == 0
+
+    return once("built", fill)
+
+
+@pytest.fixture
+def built_book(tiny_book, built_once):
+    """A checkout that is built, and may be changed."""
+    shutil.copytree(built_once, tiny_book.root, dirs_exist_ok=True)
+    return tiny_book
+
+
+@pytest.mark.slow("Sphinx writes HTML and LaTeX, which other tests use too")
+def test_one_command_makes_everything(built_once):
+    """Each output once had a command of its own, and one was forgotten."""
+    said = (built_once / "said").read_text().splitlines()
+    table = [line.split() for line in said if line.startswith("text/")]
+    assert [(row[0], row[2]) for row in table] == [
+        ("text/one", "cached"),
+        ("text/two", "executed"),
+    ]
+    html = built_once / "_build/html"
     assert "The total is <span" in (html / "text/one.html").read_text()
     assert (html / "_sources/text/one.ipynb").is_file()
     assert (html / "_sources/text/one.md").is_file()
     assert (html / build.PDF).read_bytes() == b"%PDF"
-    assert (tiny_book.root / "_build/pdf" / build.PDF).is_file()
-    assert "reading sources" not in first.out + first.err
+    assert (built_once / "_build/pdf" / build.PDF).is_file()
 
+
+def test_the_next_command_makes_nothing(built_book, fake_tex, capfd):
+    """A second run that repeats work costs a reader minutes each time."""
     fake_tex.setattr(build, "run_logged", lambda *_: pytest.fail("again"))
-    assert make(tiny_book) == 0
+    assert make(built_book) == 0
     second = capfd.readouterr().out
     assert second.count("cached") == 2
     assert "executed" not in second
-    pdf = tiny_book.root / "_build/pdf" / build.PDF
+    pdf = built_book.root / "_build/pdf" / build.PDF
     assert f"pdf        {pdf}" in second
 
 
 def test_a_change_in_the_package_reaches_a_page_of_equal_text(
-    executed_book, fake_tex
+    built_book, fake_tex, capfd
 ):
     """Sphinx compares the text of pages; their outputs it does not see."""
-    executed_book.chapter(
-        "text/one",
-        "(one)=\n# One\n\n{ref}`two`\n\n```{code-cell} python\n"
-        "print(open('../../lib/scratchlm/text/tokenizer/bpe.py').read())\n```\n",
-    )
-    assert make(executed_book, "html") == 0
-    assert "PAIRS" in (executed_book.root / PAGE).read_text()
-    executed_book.write("lib/scratchlm/text/tokenizer/bpe.py", "COUPLES = 1\n")
-    assert make(executed_book, "html") == 0
-    assert "COUPLES" in (executed_book.root / PAGE).read_text()
+    page = (built_book.root / PAGE).with_name("two.html")
+    assert "PAIRS" in page.read_text()
+    built_book.write(SHOWN, "COUPLES = 1\n")
+    assert make(built_book, "html") == 0
+    assert "COUPLES" in page.read_text()
+    shown = capfd.readouterr()
+    assert "reading sources" not in shown.out + shown.err
 
 
 def test_a_warning_fails_the_build_and_is_shown(
     executed_book, fake_tex, capfd
 ):
-    """A dangling reference must not reach the reader."""
+    """A listing without its colours must not reach the reader."""
     path = executed_book.chapter(
-        "text/two", "(two)=\n# Two\n\n```{note}\n```\n"
+        "text/two", "(two)=\n# Two\n\n```pyhton\nx = 1\n```\n"
     )
     assert make(executed_book, "html") == 1
     shown = capfd.readouterr().err
@@ -99,7 +159,7 @@ def test_a_failing_chapter_stops_the_build(executed_book, fake_tex, capfd):
 
 
 def test_without_tex_the_html_is_finished_and_the_remedy_told(
-    executed_book, monkeypatch, capfd
+    executed_book, fake_sphinx, monkeypatch, capfd
 ):
     """A reader without TeX still gets the book, and one command to run."""
     monkeypatch.setattr(build.tex, "find_tex", lambda: ["xelatex"])
@@ -130,34 +190,50 @@ def test_a_failed_installation_is_a_remedy_not_a_crash(monkeypatch):
     assert build.prepare_tex().endswith("apt-get failed")
 
 
-def test_sphinx_may_not_execute(tiny_book, fake_tex, capfd):
+def test_sphinx_may_not_execute(executed_book, fake_tex, capfd):
     """A reader that differs from Sphinx's would run each chapter twice."""
-
-    def empty_cache(*_):
-        return []
-
-    fake_tex.setattr(build, "execute_book", empty_cache)
-    fake_tex.setattr(build.Book, "_notebooks", lambda _, t: t.mkdir())
-    assert make(tiny_book, "html") == 1
+    executed_book.chapter("text/two", f"(two)=\n{ONE_CELL}")
+    fake_tex.setattr(build, "execute_book", lambda *_: [])
+    fake_tex.setattr(
+        build.Book, "_notebooks", lambda _, end, target: target.mkdir()
+    )
+    assert make(executed_book, "html") == 1
     assert "Sphinx executed a page" in capfd.readouterr().err
 
 
-def test_an_interrupted_build_is_resumed(tiny_book):
+def built(root):
+    """Each file that a build made, and its bytes, those of the cache aside."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for folder in ("html", "notebooks", ".stamps")
+        for path in (root / "_build" / folder).rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.slow("one build for each moment, some forty")
+def test_an_interrupted_build_is_resumed(tmp_path, write_tiny_book):
     """Whatever the moment of the kill, the next build ends complete."""
-    command = [sys.executable, "-m", "bookbuild.build", "html"]
-    for patience in (3.0, 7.0):
-        process = subprocess.Popen(
-            [*command, "--root", str(tiny_book.root)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(patience)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert make(tiny_book, "html") == 0
-    assert (tiny_book.root / PAGE).is_file()
-    assert (tiny_book.root / "_build/html/_sources/text/one.ipynb").is_file()
-    assert not list((tiny_book.root / "_build").glob(".new-*"))
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for root in (whole, killed):
+        write_tiny_book(root).chapter("text/one", ONE_CELL)
+    done = subprocess.run(
+        [sys.executable, KILLED_BUILDS, whole, killed],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    moments = json.loads(done.stdout)
+    assert {
+        "open */_build",  # Sphinx writes
+        "os.rename html",  # all is written, and takes its place
+        "os.rename .stamps/html.json",
+    } <= set(moments)
+    # The first chapter was kept, the second not yet.
+    assert sum(moment.endswith("base.ipynb") for moment in moments) == 2
+    assert built(killed) == built(whole)
+    assert not list((killed / "_build").glob(".new-*"))
 
 
 KILLED = """
