@@ -23,7 +23,8 @@ def test_each_cell_gets_what_it_caused_once(tmp_path):
     and was lost or stood below the next one."""
     cells = [v4.new_code_cell(PROGRAM) for _ in range(12)]
     cells.append(v4.new_code_cell("quiet = True"))
-    with kernels.fresh_home(tmp_path) as env, lifeline() as end:
+    env = kernels.environment(tmp_path)
+    with lifeline() as end:
         settings = kernels.KernelSettings(timeout=60, env=env, end=end)
         notebook = v4.new_notebook(cells=cells)
         kernels.run_notebook(notebook, tmp_path, settings, id)

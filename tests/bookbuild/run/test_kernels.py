@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import nbformat
@@ -13,27 +14,30 @@ import pytest
 from bookbuild.leash import lifeline
 from bookbuild.run import kernels
 
-PARENT = """
+# A build that lists no fonts: they take longer than all else here.
+BUILD = """
 import sys
-from pathlib import Path
-from bookbuild.run.execute import execute_book
-execute_book(Path(sys.argv[1]), Path(sys.argv[1], "_build", "cache"))
+from contextlib import nullcontext
+from bookbuild import build
+from bookbuild.run import execute, kernels
+execute.fresh_home = lambda home: nullcontext(kernels.environment(home))
+sys.exit(build.main(["html", "--root", sys.argv[1]]))
 """
 
 
-def run(source, folder, home):
+def run(source, folder, env):
     cell = nbformat.v4.new_code_cell(source)
     notebook = nbformat.v4.new_notebook(cells=[cell])
-    with kernels.fresh_home(home) as env, lifeline() as end:
+    with lifeline() as end:
         settings = kernels.KernelSettings(timeout=120, env=env, end=end)
         kernels.run_notebook(notebook, folder, settings, id)
     return "".join(output.get("text", "") for output in cell.outputs)
 
 
 @pytest.fixture
-def waiting_book(tiny_book, witness):
+def waiting_book(executed_book, witness):
     """A book whose first cell runs until it is ended."""
-    tiny_book.chapter(
+    executed_book.chapter(
         "text/one",
         f"""\
         # One
@@ -45,7 +49,7 @@ def waiting_book(tiny_book, witness):
         ```
         """,
     )
-    return tiny_book
+    return executed_book
 
 
 @pytest.fixture
@@ -99,22 +103,22 @@ def spoil(home):
 
 def test_nothing_of_the_users_home_reaches_a_page(tmp_path, users_home):
     """A spoilt font list in the home stopped the next build at a missing
-    STIX face; settings and start-up files there would show on the pages."""
+    STIX face; settings and start-up files there would show on the pages.
+
+    The list of the build is made before the first kernel. Made by a page, it
+    takes long on a busy machine, and matplotlib warns about that where the
+    reader would see it.
+    """
     spoil(users_home)
     build = tmp_path / "_build"
     build.mkdir()
-    said = run(FIGURE, tmp_path, build)
+    with kernels.fresh_home(build) as env:
+        assert list(Path(env["MPLCONFIGDIR"]).glob("fontlist*.json"))
+        said = run(FIGURE, tmp_path, env)
     config, cache, stix = json.loads(said)
     assert {Path(config).parent.parent, Path(cache).parent.parent} == {build}
     assert stix > 0
     assert list(build.iterdir()) == []
-
-
-def test_the_font_list_is_made_before_the_first_kernel(tmp_path):
-    """Made by a page, it takes long on a busy machine, and matplotlib warns
-    about that where the reader would see it."""
-    with kernels.fresh_home(tmp_path) as env:
-        assert list(Path(env["MPLCONFIGDIR"]).glob("fontlist*.json"))
 
 
 def test_a_kernel_keeps_the_rest_of_the_environment(tmp_path, monkeypatch):
@@ -131,6 +135,8 @@ def test_tests_run_where_the_build_ran(tmp_path, monkeypatch):
     """Run again among the user's settings, a page has other outputs."""
     show = "import os; print(os.environ['IPYTHONDIR'], file=open('said', 'w'))"
     program = f"{show}; raise SystemExit(6)"
+    # The program draws nothing, so that the list of fonts can wait.
+    monkeypatch.setattr(kernels, "leashed", lambda *_, **__: nullcontext())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["", sys.executable, "-c", program])
     assert kernels.main() == 6
@@ -153,14 +159,16 @@ def test_no_program_is_an_error_that_says_so(monkeypatch, capsys):
 def test_progress_bars_load_without_a_warning(tmp_path):
     """Whatever imports transformers wrote to stderr that a widget is
     missing, and no page with it could be built."""
-    assert run("import tqdm.auto", tmp_path, tmp_path) == ""
+    env = kernels.environment(tmp_path)
+    assert run("import tqdm.auto", tmp_path, env) == ""
 
 
 def test_a_cell_that_waits_ends_with_the_build(waiting_book, witness):
     """ipykernel notices its parent's end only each second, and what its
     cells have started not at all."""
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(waiting_book.root)],
+        [sys.executable, "-c", BUILD, str(waiting_book.root)],
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as parent:
         witness.wait_for_start()
@@ -175,9 +183,8 @@ def obey_control_c():
 def test_control_c_stops_a_chapter_and_blames_nobody(waiting_book, witness):
     """nbclient answered it first, and the reader was shown a cell that "does
     not run" below a traceback from the depths of asyncio."""
-    build = [sys.executable, "-m", "bookbuild.build", "html", "--root"]
     with subprocess.Popen(
-        [*build, str(waiting_book.root)],
+        [sys.executable, "-c", BUILD, str(waiting_book.root)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
