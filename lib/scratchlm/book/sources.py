@@ -70,7 +70,7 @@ class Sources:
                 ``scratchlm.*`` for the whole package.
         """
         found: set[str] = set()
-        waiting = []
+        waiting: list[str] = []
         for name in modules:
             every = name == f"{PACKAGE}.*"
             waiting += self.graph.modules if every else [self.resolve(name)]
