@@ -11,6 +11,8 @@ With ``--interpret`` the CPU runs small shapes, and no time is shown, since
 the interpreter's says nothing about the kernels'.
 """
 
+# ruff: noqa: PLC0415 (Triton looks once whether to interpret, at its import)
+
 import argparse
 import os
 import statistics
@@ -74,7 +76,7 @@ def sides(
 
 
 def norms(small: bool, make: dict[str, Any]) -> list[Sides]:
-    from scratchlm.model.efficient_attention.kernels.triton_rms_norm import (  # noqa: PLC0415
+    from scratchlm.model.efficient_attention.kernels.triton_rms_norm import (
         triton_rms_norm,
     )
 
@@ -98,7 +100,7 @@ def norms(small: bool, make: dict[str, Any]) -> list[Sides]:
 def attentions(
     small: bool, make: dict[str, Any], window: int | None
 ) -> list[Sides]:
-    from scratchlm.model.efficient_attention.kernels.triton_attention import (  # noqa: PLC0415
+    from scratchlm.model.efficient_attention.kernels.triton_attention import (
         TritonAttention,
     )
 

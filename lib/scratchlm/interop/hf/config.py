@@ -22,8 +22,8 @@ class Aspect(NamedTuple):
     """Some settings, in both directions.
 
     Args:
-        read: takes published settings, returns fields of
-            :class:`~scratchlm.model.transformer.transformer.TransformerConfig`.
+        read: takes published settings, returns fields of a
+            ``TransformerConfig``.
         write: takes one of these, returns published settings. Given parts
             that it does not know, it may write anything: what is read back
             is compared.

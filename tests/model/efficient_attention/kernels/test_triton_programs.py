@@ -1,12 +1,14 @@
+# ruff: noqa: E402 (what follows needs Triton)
+
 import pytest
 
 triton = pytest.importorskip("triton")
 
-from scratchlm.model.efficient_attention.kernels import (  # noqa: E402
+from scratchlm.model.efficient_attention.kernels import (
     triton_programs,
     triton_rms_norm,
 )
-from scratchlm.model.efficient_attention.kernels.triton_attention import TILES  # noqa: E402
+from scratchlm.model.efficient_attention.kernels.triton_attention import TILES
 
 # What a program of a Hopper GPU can have of the memory beside a processor.
 SHARED = 227 * 1024

@@ -1,1 +1,1 @@
-"""kernels."""
+"""Kernels for GPUs, in Triton."""
