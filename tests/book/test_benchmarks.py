@@ -22,6 +22,7 @@ SMALL = [
     "text.py --megabytes 0.02 --rounds 1 --stream-megabytes 1",
     "text_batches.py"
     " --tokens 400000 --rounds 1 --most-steps 3 --documents 10000",
+    "text_subwords.py --megabytes 0.02 --vocab-size 1000 --rounds 1",
     "text_dedup.py --documents 60 --rounds 1",
 ]
 
