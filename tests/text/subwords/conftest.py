@@ -23,7 +23,7 @@ TRAININGS = {
         1,
         {"byte_fallback": False, **WITH_SPECIAL},
     ),
-    "whole": (UnigramTokenizer, 450, 2, {"pattern": r"[\s\S]+"}),
+    "whole": (UnigramTokenizer, 400, 2, {"pattern": r"[\s\S]+"}),
 }
 
 
