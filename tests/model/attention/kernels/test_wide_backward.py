@@ -1,5 +1,3 @@
-from functools import partial
-
 import pytest
 import torch
 from torch.nn import functional as F
@@ -47,9 +45,7 @@ def test_it_equals_the_definition(dtype, mask, n_queries):
     torch.testing.assert_close(*found, rtol=bound, atol=bound)
 
 
-@pytest.mark.parametrize(
-    "run", [lambda f: f, partial(torch.compile, backend="aot_eager")]
-)
+@pytest.mark.parametrize("run", [lambda f: f, torch.compile])
 def test_narrow_heads_in_half_are_nearer_to_the_truth(run, unchecked):
     """A backward that stays in bfloat16, or one that loses the scale, the
     mask or a group's other query head."""
