@@ -4,6 +4,8 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
+# Each kernel and each worker of the tests would compile our modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 PY := $(BIN)/python
@@ -101,7 +103,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 		$$found -m venv .venv; \
 	fi
 	@echo "Installing requirements.lock (a few minutes the first time)"
-	@$(PIP) install --quiet -r requirements.lock
+	@# Of the packages' modules few are ever imported; those compile then.
+	@$(PIP) install --quiet --no-compile -r requirements.lock
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@echo $$(( $$(date +%s) - $$(cat _build/seconds/.install) )) \
 		> _build/seconds/install

@@ -143,12 +143,7 @@ def compare_loaders(
                 wall,
             ),
         }
-        best = dict.fromkeys(sides, float("inf"))
-        for _ in range(rounds):
-            for name, make in sides.items():
-                batches, clock = make()
-                took = seconds_a_step(batches, steps, clock) * 1e6
-                best[name] = min(best[name], took)
+        best = best_steps(sides, steps, rounds)
         ratios = {
             "one file": best["plain"] / best["one"],
             "16 files": best["plain"] / best["many"],
@@ -161,6 +156,19 @@ def compare_loaders(
             *(f"{best['two']:.0f}", of_two, compare_equal(one, *shape)),
         )
         report(output, shape, ratios)
+
+
+def best_steps(
+    sides: dict[str, Callable[[], Any]], steps: int, rounds: int
+) -> dict[str, float]:
+    """The least microseconds a step of each side; they take turns."""
+    best = dict.fromkeys(sides, float("inf"))
+    for _ in range(rounds):
+        for name, make in sides.items():
+            batches, clock = make()
+            took = seconds_a_step(batches, steps, clock) * 1e6
+            best[name] = min(best[name], took)
+    return best
 
 
 def report(

@@ -42,7 +42,7 @@ def record(stage: str, seconds: float, folder: Path = FOLDER) -> None:
         known = ", ".join(BUDGETS)
         raise ValueError(f"no stage {stage!r}; there are: {known}")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / stage).write_text(f"{seconds:.1f}\n", "utf8")
+    (folder / stage).write_text(f"{seconds:.3f}\n", "utf8")
 
 
 def recorded(folder: Path = FOLDER) -> dict[str, float]:

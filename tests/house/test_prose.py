@@ -28,6 +28,7 @@ BANNED = re.compile(
     )\b""",
     re.X | re.I,
 )
+ADDRESS = re.compile(r"(?<=\])\([^)\s]*://[^)\s]*\)")
 DASH = re.compile("\N{EM DASH}")
 SILENT = {"index", "literalinclude", "math", "code-block", "bibliography"}
 SILENT |= {"eval-rst", "autoclass", "autofunction", "automodule", "toctree"}
@@ -63,7 +64,7 @@ def typed_numbers(text):
     for sentence in sentences(text):
         if "{cite" in sentence:
             continue
-        bare = NAMES.sub("", INLINE.sub(" ", sentence))
+        bare = NAMES.sub("", INLINE.sub(" ", ADDRESS.sub("", sentence)))
         if re.search(r"\d", bare):
             found.append(sentence)
     return found

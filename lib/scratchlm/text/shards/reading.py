@@ -67,13 +67,10 @@ class TokenShards:
         check_files(self.folder, self.manifest, verify=verify)
         shards = self.manifest.shards
         dtype = self.manifest.settings.dtype
-        self._maps = maps(
-            [
-                _mapped(self.folder / s.tokens, dtype, s.n_tokens)
-                for s in shards
-            ],
-            f"the shards of {self.folder}",
-        )
+        tokens = [
+            _mapped(self.folder / s.tokens, dtype, s.n_tokens) for s in shards
+        ]
+        self._maps = maps(tokens, f"the shards of {self.folder}")
         self._offsets = [
             _mapped(self.folder / s.offsets, "<u8", s.n_documents + 1)
             for s in shards

@@ -60,10 +60,9 @@ def train_wordpiece(  # noqa: PLR0913
     if len(merges) < room:
         _warn_of_few(len(merges), len(tokens) + len(special_tokens))
     special = SpecialTokens.following(special_tokens, len(tokens))
-    vocab = {token: i for i, token in enumerate(tokens)}
     return {
         "pattern": pattern,
-        "vocab": vocab,
+        "vocab": {token: i for i, token in enumerate(tokens)},
         "special_tokens": special.ids,
         "unknown": UNKNOWN,
     }
