@@ -2,12 +2,14 @@
 has changed."""
 
 import os
+import random
 from dataclasses import dataclass
 from functools import partial
 
 import nbformat
 import numpy as np
 import pytest
+import torch
 from nbclient import NotebookClient
 
 from scratchlm.book import experiments
@@ -162,6 +164,25 @@ def test_only_the_newest_results_stay(folder, monkeypatch):
         os.utime(path, (width, width))
     assert len(list(folder.iterdir())) == 2
     assert path.exists()
+
+
+def test_draws_behind_it_are_the_same_whether_it_ran_or_not():
+    """The second pass of a page printed other numbers than the first."""
+
+    @experiment
+    def draws():
+        for seed in (random.seed, np.random.seed, torch.manual_seed):
+            seed(1)
+        return random.random() + np.random.rand() + torch.rand(1).item()
+
+    seen = set()
+    for _ in range(2):
+        random.seed(0)
+        np.random.seed(0)
+        torch.manual_seed(0)
+        draws()
+        seen.add((random.random(), np.random.rand(), torch.rand(1).item()))
+    assert len(seen) == 1
 
 
 CELLS = [

@@ -12,14 +12,18 @@ import dis
 import hashlib
 import inspect
 import linecache
+import random
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import Field, fields, is_dataclass
 from functools import partial, update_wrapper
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, Generic, ParamSpec, TypeVar
+
+import numpy as np
 
 from scratchlm.book import plain
 from scratchlm.book.sources import PACKAGE, imported_names, own_sources
@@ -53,8 +57,9 @@ class experiment(Generic[Arguments, Outcome]):
             return [loss for seed in seeds]
 
     Args:
-        function: what to compute. Draws come from a seed among its
-            arguments or in its text.
+        function: what to compute. Its draws come from a seed among its
+            arguments or in its text; the page's generators stay as they
+            were.
 
     Raises:
         ValueError: on a call, where an argument, the result or a value of
@@ -73,7 +78,8 @@ class experiment(Generic[Arguments, Outcome]):
         try:
             kept: Outcome = plain.load(path.read_bytes())
         except (FileNotFoundError, ValueError):
-            data = plain.dump(self.function(*args, **kwargs))
+            with _same_draws():
+                data = plain.dump(self.function(*args, **kwargs))
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, data)
             _drop_oldest(path.parent)
@@ -217,6 +223,25 @@ def _outer_names(source: str) -> set[str]:
             if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")
         }
     return found
+
+
+@contextmanager
+def _same_draws() -> Iterator[None]:
+    """Leave random generators as they were, as a result that is read does.
+
+    Else a draw behind an experiment would differ from one run of the page
+    to the next.
+    """
+    torch = sys.modules.get("torch")
+    python, numpy = random.getstate(), np.random.get_state()
+    drawn = torch.get_rng_state() if torch else None
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        if torch:
+            torch.set_rng_state(drawn)
 
 
 def _drop_oldest(folder: Path) -> None:
