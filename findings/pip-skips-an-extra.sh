@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Package: pip 23.2.1, with justext 3.0.2 and lxml 6.1.3.
 #
 # justext asks for "lxml[html_clean]", the extra of lxml that installs the
