@@ -53,6 +53,7 @@ def test_no_script_is_left_out():
     assert scripts == {line.split()[0] for line in SMALL}
 
 
+@pytest.mark.slow  # programs that import PyTorch
 @pytest.mark.parametrize("line", SMALL)
 def test_a_small_run_prints_every_figure_and_table(line, tmp_path):
     """A benchmark that breaks with the interface that it measures, two sides

@@ -99,6 +99,7 @@ def die_after(steps, arguments):
     return made
 
 
+@pytest.mark.slow  # it runs the command some sixty times
 def test_a_kill_at_any_point_and_the_same_command_give_the_same_bytes(
     tmp_path,
 ):

@@ -169,7 +169,8 @@ def cluster(tmp_path):
     patch.undo()
 
 
-@pytest.mark.untraced  # nor can it be quick: a cluster starts
+@pytest.mark.slow  # a cluster starts
+@pytest.mark.untraced
 def test_two_workers_keep_what_one_process_keeps(cluster, texts):
     """What the stand-in above cannot know: types that Arrow changes, blocks
     without rows, functions that do not reach another process."""

@@ -51,6 +51,7 @@ def check_equal(mask, inputs, tolerance=2e-5, scale=None):
         torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.slow  # Triton interprets
 @settings(max_examples=8)
 @given(
     st.integers(1, 20),

@@ -85,6 +85,7 @@ def test_large_scores_stay_finite():
     assert logits.grad.tolist() == [[1, -1]]
 
 
+@pytest.mark.slow  # a compiler of C++ runs
 def test_compiled_equals_eager(unchecked):
     """The compiler takes another path through the function."""
     logits, targets = draw(2, 3, 5, torch.float32)
