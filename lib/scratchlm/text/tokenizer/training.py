@@ -37,7 +37,7 @@ def train_bpe(  # noqa: PLR0913
     """Learn the fields of a tokenizer; its ``train`` says how and from what.
 
     Returns:
-        What makes a :class:`scratchlm.text.tokenizer.bpe.BPETokenizer`.
+        The fields of a ``BPETokenizer``.
     """
     n_merges = _room_for_merges(texts, vocab_size, special_tokens)
     counts = count_pieces(texts, pattern, workers=workers)

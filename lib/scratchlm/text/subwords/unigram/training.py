@@ -186,8 +186,7 @@ def train_unigram(  # noqa: PLR0913
     """Learn the fields of a tokenizer; its ``train`` says how and from what.
 
     Returns:
-        What makes a
-        :class:`scratchlm.text.subwords.unigram.tokenizer.UnigramTokenizer`.
+        The fields of a ``UnigramTokenizer``.
     """
     SpecialTokens.following(special_tokens, 0)  # raises on bad ones
     counts = counted(texts, pattern, workers)

@@ -35,8 +35,7 @@ def train_wordpiece(  # noqa: PLR0913
     """Learn the fields of a tokenizer; its ``train`` says how and from what.
 
     Returns:
-        What makes a :class:`WordPieceTokenizer
-        <scratchlm.text.subwords.wordpiece.tokenizer.WordPieceTokenizer>`.
+        The fields of a ``WordPieceTokenizer``.
     """
     SpecialTokens.following(special_tokens, 0)  # raises on bad ones
     if criterion not in CRITERIA:
