@@ -52,7 +52,7 @@ def check_equal(mask, inputs, tolerance=2e-5, scale=None):
 
 
 @pytest.mark.slow  # Triton interprets
-@settings(max_examples=8)
+@settings(max_examples=25)
 @given(
     st.integers(1, 20),
     st.integers(0, 20),

@@ -29,7 +29,7 @@ def test_load_gives_the_same_tokenizer(trained, saved, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=15)
+@settings(max_examples=30)
 @given(parts=texts)
 def test_tokenizers_encodes_equally(trained, theirs, name, parts):
     """Patterns that Oniguruma reads in its own way, or ties and
