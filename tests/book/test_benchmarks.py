@@ -19,6 +19,7 @@ SMALL = [
     "kernels.py --interpret",
     f"{MODEL} --families Llama",
     f"{MODEL} --families GPT-2 --shares",
+    "model_claims.py --small",
     "text.py --megabytes 0.02 --rounds 1 --stream-megabytes 1",
     "text_batches.py"
     " --tokens 400000 --rounds 1 --most-steps 3 --documents 10000",
