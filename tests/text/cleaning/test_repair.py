@@ -51,6 +51,7 @@ def test_a_word_before_a_sign_stays(tail):
                 assert repair_mojibake(text) == text
 
 
+@pytest.mark.untraced
 def test_mangled_text_of_all_languages_comes_back():
     """A kind of sequence that is missing from the table."""
     for wrong in (mangle, lambda m: m.encode().decode("latin-1")):

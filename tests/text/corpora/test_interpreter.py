@@ -1,8 +1,11 @@
 """The same text on every run, and no more of it than asked."""
 
+import pytest
+
 from scratchlm.text.corpora.interpreter import python_docs, python_source
 
 
+@pytest.mark.untraced
 def test_documents_are_the_same_each_time():
     """An order that depends on a set or on the file system."""
     for corpus in (python_docs, python_source):
@@ -12,6 +15,7 @@ def test_documents_are_the_same_each_time():
         assert all(documents)
 
 
+@pytest.mark.untraced
 def test_limit_is_in_bytes():
     """A limit counted in characters, or overshot by one document."""
     for corpus in (python_docs, python_source):

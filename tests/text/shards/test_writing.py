@@ -84,6 +84,7 @@ def write_and_die(folder, step):
         os._exit(0)
 
 
+@pytest.mark.untraced
 def test_killed_at_random_points(tmp_path, expected):
     """A partial file that the next run takes for a whole one; a shard that
     the manifest names before the disk has it; borders that move."""
@@ -122,6 +123,7 @@ write_shards(docs, tok, sys.argv[1], ShardConfig(shard_tokens=2000), workers=2)
 """
 
 
+@pytest.mark.untraced
 def test_killed_again_and_again_with_workers(tmp_path, expected):
     """Workers that outlive their parent; a second kill that meets what the
     first one left."""

@@ -3,6 +3,8 @@
 import random
 from functools import cache
 
+import pytest
+
 from scratchlm.text.tinyworld.facts import ANSWERS, FACT_LINES
 from scratchlm.text.tinyworld.setting import QUESTIONS
 from scratchlm.text.tinyworld.world import TinyWorld
@@ -13,6 +15,7 @@ def world():
     return TinyWorld(2)
 
 
+@pytest.mark.untraced
 def test_pages_tell_what_is_true():
     """A page that contradicts the world it describes."""
     rng = random.Random(0)
@@ -30,6 +33,7 @@ def test_pages_tell_what_is_true():
     assert {"home", "sibling", "shop", "food", "bed", "north"} <= seen
 
 
+@pytest.mark.untraced
 def test_each_question_has_its_answer():
     """A question that is asked and never answered."""
     assert set(ANSWERS) == set(QUESTIONS)

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from scratchlm.text.tinyworld.config import DOCUMENT_KINDS
 from scratchlm.text.tinyworld.narrator import Document
 from scratchlm.text.tinyworld.world import TinyWorld, WorldConfig
@@ -14,6 +16,7 @@ def test_a_prompt_ends_where_the_answer_begins():
     assert Document("The end.", "story", 0.0).prompt is None
 
 
+@pytest.mark.untraced
 def test_kinds_come_as_often_as_their_weights():
     """A mixture other than the configured one."""
     world = TinyWorld(0, WorldConfig(story=1, facts=3, sum_question=0))

@@ -27,6 +27,7 @@ def value(terms):
     return total
 
 
+@pytest.mark.untraced
 def test_each_step_is_right_and_the_digits_are_the_result():
     """A carry or a loan that is forgotten, above all across a zero."""
     rng = random.Random(0)

@@ -73,6 +73,7 @@ def test_all_probabilities_sum_to_one(changes):
     assert total == pytest.approx(1, abs=1e-9)
 
 
+@pytest.mark.untraced
 def test_no_document_begins_another():
     """A text that leaves open whether it has ended, so that the separator
     would cost something that the floor does not count."""
@@ -154,6 +155,7 @@ def test_the_bytes_are_pinned():
     )
 
 
+@pytest.mark.untraced
 def test_texts_are_ascii_and_fill_their_budget():
     """A byte that is not a character; a corpus far below its size."""
     texts = list(world().texts(300_000, seed=1))
@@ -163,6 +165,7 @@ def test_texts_are_ascii_and_fill_their_budget():
     assert texts == first
 
 
+@pytest.mark.untraced
 def test_stories_have_the_length_of_a_story():
     """Stories of two lines, or ones that fill a context window."""
     sizes = sorted(
@@ -184,6 +187,7 @@ def test_worlds_differ_in_facts_and_documents_in_their_seed():
     assert one != two
 
 
+@pytest.mark.untraced
 def test_the_floor_is_exact_in_a_small_world():
     """An estimate of something else than the entropy."""
     exact = small().entropy_per_byte(None)
@@ -195,6 +199,7 @@ def test_the_floor_is_exact_in_a_small_world():
         list(small().enumerate(10))
 
 
+@pytest.mark.untraced
 def test_the_floor_is_what_the_true_model_loses():
     """A floor below or above the loss of the one perfect model."""
     floor = world().entropy_per_byte(1500)

@@ -73,6 +73,7 @@ def test_lone_surrogates_are_replaced(tokenizer):
     assert list(tokenizer.encode_iterable("a\ud800b")) == ids
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("pattern", ["gpt2", "o200k", r"\S+|\s+"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_stream_equals_whole(family, pattern):
@@ -86,6 +87,7 @@ def test_stream_equals_whole(family, pattern):
     assert streamed == tokenizer.encode(text, allowed_special={END})
 
 
+@pytest.mark.untraced
 def test_batches_equal_single_texts(tokenizer, monkeypatch):
     """Results in the order in which the processes finish, or a tokenizer
     that does not survive the way into another process."""
@@ -131,6 +133,7 @@ def test_arrays_have_the_smallest_type(tokenizer):
         assert wide.vocab_size == top + 1
 
 
+@pytest.mark.untraced
 def test_a_copy_is_the_same(tokenizer):
     """Caches copied with the state, or a state that is lost on the way to
     another process."""

@@ -23,6 +23,7 @@ def slow(text, pattern="gpt2"):
     return TextSpeller.ids(trained(pattern)._text, text).tolist()
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("pattern", ["cl100k", "o200k"])
 def test_the_later_patterns_take_the_same_way(pattern):
     """Arrays that cut by GPT-2's rules whatever the pattern."""

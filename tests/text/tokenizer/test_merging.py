@@ -72,6 +72,7 @@ def test_long_pieces_take_the_long_way(monkeypatch):
     assert len(seen) == 1
 
 
+@pytest.mark.untraced
 def test_a_megabyte_of_one_letter_encodes():
     """Memory or recursion that grows with the square of the piece."""
     text = "a" * 300_000 + "b" * 300_000

@@ -82,6 +82,7 @@ def test_stream_is_lazy(monkeypatch):
     assert read < 100
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("unit", ["word ", "a\n", "日本語，", "a,b", "   \n"])
 def test_stream_holds_little(unit, monkeypatch):
     """Text without a safe place to cut that piles up in memory."""

@@ -74,6 +74,7 @@ def test_incremental_equals_naive(texts, n_merges):
     assert fast == train_naively(texts, n_merges)
 
 
+@pytest.mark.untraced
 def test_incremental_equals_naive_on_real_text():
     """Counts that drift only after hundreds of merges."""
     fast = learn_merges(count_pieces(DOCS, "cl100k"), 200)
@@ -94,6 +95,7 @@ def test_a_tie_goes_to_the_greatest_pair_of_byte_strings():
     assert tied[2] == (b"abc", b"x")
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("pattern", ["gpt2", "o200k", r"\S+"])
 def test_workers_do_not_change_the_vocabulary(pattern, monkeypatch):
     """Counts summed in the order in which the processes finish."""

@@ -62,6 +62,7 @@ def test_forward_sums_over_all(text, scores, power):
     assert forward(text, scores, power)[-1] == pytest.approx(summed)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("power", [0.0, 0.4, 1.0])
 def test_samples_have_the_frequencies_of_enumeration(power):
     """Sampling forwards, which draws each edge by its own probability and

@@ -20,6 +20,7 @@ texts = st.lists(
 )
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", NAMES)
 def test_load_gives_the_same_tokenizer(trained, saved, name):
     """A field that does not survive the file."""

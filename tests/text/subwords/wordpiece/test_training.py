@@ -18,6 +18,7 @@ def test_worked_example():
     assert tokenizer.decode(tokenizer.encode(EXAMPLE)) == EXAMPLE
 
 
+@pytest.mark.untraced
 def test_a_smaller_vocabulary_is_the_beginning_of_a_larger():
     """Merges that depend on how many were asked for."""
     small = WordPieceTokenizer.train(DOCS, 400, workers=1)
@@ -25,6 +26,7 @@ def test_a_smaller_vocabulary_is_the_beginning_of_a_larger():
     assert list(large.vocab)[:400] == list(small.vocab)
 
 
+@pytest.mark.untraced
 def test_frequent_pairs_compress_more_than_surprising_ones():
     """The folklore's ratio, which spends the vocabulary on rare words."""
     text = "\n".join(DOCS)

@@ -24,6 +24,7 @@ def test_every_way_through_a_plot_is_read_back(plot):
     assert len(asked) > 5
 
 
+@pytest.mark.untraced
 def test_every_line_is_told():
     """A sentence that nobody ever reads, since no plot tells it."""
     told = set()

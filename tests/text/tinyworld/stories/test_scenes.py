@@ -4,6 +4,8 @@ import random
 import re
 from functools import cache
 
+import pytest
+
 from scratchlm.text.tinyworld.world import TinyWorld, WorldConfig
 
 
@@ -12,6 +14,7 @@ def world():
     return TinyWorld()
 
 
+@pytest.mark.untraced
 def test_answers_agree_with_the_state():
     """A holder who gave the thing away."""
     rng = random.Random(0)
@@ -33,6 +36,7 @@ def test_answers_agree_with_the_state():
     assert min(things, places) > 10
 
 
+@pytest.mark.untraced
 def test_passing_makes_stories_longer():
     """A setting that changes nothing."""
     sizes = []
