@@ -31,7 +31,7 @@ def test_layers_follow_the_contents(root):
     """A chapter that moves in the contents would go on to import what its
     reader has not met yet."""
     found = layers(root)
-    assert {"text", "model"} <= found.keys()
+    assert {"text", "model", "training"} <= found.keys()
     assert found == {part: chapters_of(root, part) for part in found}
 
 

@@ -1,0 +1,1 @@
+"""Logits to weights: gradients, losses, optimizers and the loop."""
