@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiktoken_ext import openai_public
 
-from scratchlm.text.tokenizer.patterns import PATTERNS, Pattern, find_pattern
+from scratchlm.text.tokenizer.patterns import (
+    CL100K,
+    GPT2,
+    PATTERNS,
+    Pattern,
+    find_pattern,
+)
 
 awkward = st.text(
     st.sampled_from("aZé1٣ \t\n\r\x0b\x1c\x85\u3000'/,!sltrSTLR日本\u0301😀_ſ")
@@ -54,6 +60,48 @@ def test_expressions_are_those_of_tiktoken(monkeypatch):
     }
     for name, pattern in PATTERNS.items():
         assert pattern.expression == theirs[name]["pat_str"]
+
+
+# Llama 3's with {1,3} behind \p{N}, Qwen 2's and 3's without, as transformers
+# 5.24 has them (integrations/gguf and models/qwen2).
+LLAMA = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+@given(awkward)
+def test_llama_and_qwen_cut_as_the_page_says(text):
+    """The page makes both of cl100k's pattern. Without the first change,
+    white space at the end of a text is cut in one piece too few."""
+    llama = CL100K.replace(r"|\s++$", "")
+    qwen = llama.replace(r"\p{N}{1,3}+", r"\p{N}")
+    for ours, theirs in [(llama, LLAMA), (qwen, LLAMA.replace("{1,3}", ""))]:
+        found = find_pattern(ours).pieces(text)
+        assert found == find_pattern(theirs).pieces(text)
+
+
+@given(awkward)
+def test_llama_cuts_as_cl100k_inside_a_text(text):
+    """The page says that the two differ in white space at the end alone."""
+    inside = f"{text}a"
+    theirs = find_pattern(LLAMA).pieces(inside)
+    assert PATTERNS["cl100k"].pieces(inside) == theirs
+
+
+@given(awkward)
+def test_possessive_repetition_changes_no_cut(text):
+    """Where a repetition had to give a character back, `++` would lose a
+    match that `+` finds."""
+    plain = find_pattern(GPT2.replace("++", "+"))
+    assert plain.pieces(text) == PATTERNS["gpt2"].pieces(text)
+
+
+@pytest.mark.parametrize("sign", ["7", "٣", "²", "½", "Ⅻ"])
+@pytest.mark.parametrize("name", ["gpt2", "cl100k", "o200k"])
+def test_every_sign_for_a_number_is_one(name, sign):
+    r"""`\p{N}` is more than the decimal digits, which `\d` would match."""
+    assert PATTERNS[name].pieces(f"{sign}4") == [f"{sign}4"]
 
 
 @pytest.mark.parametrize(

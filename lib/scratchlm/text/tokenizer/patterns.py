@@ -16,7 +16,7 @@ import regex
 GPT2 = (
     r"'(?:[sdmt]|ll|ve|re)"  # the English contractions
     r"| ?\p{L}++"  # letters, with the one space before them
-    r"| ?\p{N}++"  # digits, any number of them
+    r"| ?\p{N}++"  # digits and other signs for numbers
     r"| ?[^\s\p{L}\p{N}]++"  # everything that is neither
     r"|\s++$"  # space at the end of the text
     r"|\s+(?!\S)"  # a run of space, less the last one before a word
@@ -25,7 +25,7 @@ GPT2 = (
 CL100K = (
     r"'(?i:[sdmt]|ll|ve|re)"
     r"|[^\r\n\p{L}\p{N}]?+\p{L}++"  # letters take any one sign before them
-    r"|\p{N}{1,3}+"  # digits in threes
+    r"|\p{N}{1,3}+"  # the same, in threes
     r"| ?[^\s\p{L}\p{N}]++[\r\n]*+"  # signs take the line ends after them
     r"|\s++$"
     r"|\s*[\r\n]"  # space up to and with the last line end
