@@ -63,8 +63,10 @@ class DotProduct(nn.Module):
 class ScoredAttention(nn.Module):
     """Attention whose scores are changed before the softmax.
 
-    Holds all T by S scores, as PyTorch's kernels give no access to them.
-    Subclasses say in :meth:`adjust` what is done to them.
+    Holds all T by S scores, so that any function of them can be read and
+    differentiated. PyTorch's FlexAttention compiles such a function into a
+    kernel that holds none; on a CPU it has no backward.
+    Subclasses say in :meth:`adjust` what is done to the scores.
 
     Args:
         n_heads: number of query heads N.
