@@ -1,6 +1,6 @@
 """The grids behind four claims of the part on models, on one thread.
 
-    python benchmarks/model_claims.py                    # a quarter of an hour
+    python benchmarks/model_claims.py                    # ten minutes
     python benchmarks/model_claims.py --only experts
     python benchmarks/model_claims.py --record           # for the book's pages
     python benchmarks/model_claims.py --small            # a few steps of each
@@ -14,7 +14,7 @@ import argparse
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -56,6 +56,7 @@ from scratchlm.text.tokenizer import BPETokenizer
 VOCABULARY = 512
 Draw = Callable[[], tuple[Tensor, Tensor]]
 Found = dict[str, float]
+Run = Callable[[float, int], float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ class Size:
 
     n_bytes: int = 1_500_000
     steps: int = 160
-    deep_steps: int = 150
+    deep_steps: int = 120
     late_steps: int = 100
     far_steps: int = 300
     seeds: int = 3
@@ -195,7 +196,7 @@ def seconds_a_step(arms: list[str], ids: Tensor) -> Found:
 
 
 def expert_run(
-    arm: str, rate: float, seed: int, steps: int, texts: tuple[Tensor, Tensor]
+    arm: str, steps: int, texts: tuple[Tensor, Tensor], rate: float, seed: int
 ) -> float:
     """Loss on held-out text of one run."""
     ids, unseen = texts
@@ -212,33 +213,31 @@ def expert_run(
 def experts(size: Size) -> Found:
     """Dense models and mixtures, each at the best of some rates."""
     texts = corpus(size.n_bytes)
-    arms = ["dense", "dense, wide", "mixture"]
-    times = seconds_a_step(arms, texts[0])
-    slower = times["mixture"] / times["dense"]
-    longer = round(size.steps * slower)
+    times = seconds_a_step(["dense", "dense, wide", "mixture"], texts[0])
+    longer = round(size.steps * times["mixture"] / times["dense"])
     found: Found = {"steps": size.steps, "steps, longer": longer}
     found |= {f"time of {arm}": t / times["dense"] for arm, t in times.items()}
-    tuned = ("dense", "dense, longer", "dense, wide", "mixture")
-    grid = list(product(tuned, size.rates, range(size.seeds)))
-    for arm, rate, seed in tqdm(grid, "experts", disable=None):
+    for arm in tqdm(FEEDFORWARDS, "experts", disable=None):
         steps = longer if arm == "dense, longer" else size.steps
-        found[f"{arm}, rate {rate:g}, seed {seed}"] = expert_run(
-            arm, rate, seed, steps, texts
-        )
-    best = min(size.rates, key=partial(mean_over_seeds, found, "mixture"))
-    for arm in tqdm(("no balance", "bias"), "balance", disable=None):
-        for seed in range(size.seeds):
-            name = f"mixture, {arm}"
-            found[f"{name}, rate {best:g}, seed {seed}"] = expert_run(
-                name, best, seed, size.steps, texts
-            )
+        run = partial(expert_run, arm, steps, texts)
+        found |= tune(f"{arm}, ", size.rates, size.seeds, run)
     return found
 
 
-def mean_over_seeds(found: Found, arm: str, rate: float) -> float:
-    """Mean loss of an arm at a rate."""
-    start = f"{arm}, rate {rate:g}, seed "
-    return fmean(v for name, v in found.items() if name.startswith(start))
+def tune(name: str, rates: Sequence[float], seeds: int, run: Run) -> Found:
+    """Run each rate with the first seed, and the best with the others."""
+    found: Found = {}
+
+    def loss(rate: float, seed: int) -> float:
+        what = f"{name}rate {rate:g}, seed {seed}"
+        found[what] = run(rate, seed)
+        tqdm.write(f"{what}: {found[what]:.3f}", file=sys.stderr)
+        return found[what]
+
+    _, best = min((loss(rate, 0), rate) for rate in rates)
+    for seed in range(1, seeds):
+        loss(best, seed)
+    return found
 
 
 # Block: where the norm stands, how deep, with which rate and warm-up.
@@ -276,11 +275,16 @@ def deep_config(norm: str, depth: int, start: str) -> TransformerConfig:
 
 
 def deep_run(
-    config: TransformerConfig, rates: Iterator[float], seed: int, ids: Tensor
+    cell: tuple[str, int, str],
+    steps: tuple[int, int],
+    ids: Tensor,
+    rate: float,
+    seed: int,
 ) -> float:
-    """Mean of the last twenty losses of one run."""
+    """Mean of the last twenty losses of one run; steps are all and warm-up."""
     torch.manual_seed(seed)
-    model = Transformer(config)
+    model = Transformer(deep_config(*cell))
+    rates = up_and_level(rate, *steps)
     return fmean(train(model, draw(ids, 16, 32, seed), rates)[-20:])
 
 
@@ -294,27 +298,18 @@ def block(size: Size) -> Found:
         "steps": steps,
         "warm-up": steps // 2,
     }
-    runs: list[tuple[tuple[str, int, str], int, int, float, int]] = [
-        (("post-norm", depth, "large"), steps, ramp, rate, seed)
-        for depth, ramp, rate, seed in product(
-            size.depths, (0, steps // 2), size.deep_rates, range(size.seeds)
-        )
+    warm = (0, steps // 2)
+    cells = [
+        ("post-norm", depth, "large", ramp)
+        for depth, ramp in product(size.depths, warm)
     ]
-    others = ("post-norm", deep, "small"), ("pre-norm", deep, "large")
-    runs += [
-        (cell, steps, 0, rate, seed)
-        for cell, rate, seed in product(
-            others, size.deep_rates[1:] or size.deep_rates, range(size.seeds)
-        )
-    ]
-    runs.append((("post-norm", deep, "large"), 4 * steps, 2 * steps, 1e-3, 0))
-    for cell, n_steps, ramp, rate, seed in tqdm(runs, "block", disable=None):
-        norm, depth, start = cell
-        name = f"{norm}, {depth} blocks, {start} weights, {n_steps} steps"
-        rates = up_and_level(rate, n_steps, ramp)
-        found[f"{name}, warm-up {ramp}, rate {rate:g}, seed {seed}"] = (
-            deep_run(deep_config(*cell), rates, seed, ids)
-        )
+    cells.append(("post-norm", deep, "small", 0))
+    cells.append(("pre-norm", deep, "large", 0))
+    for norm, depth, start, ramp in tqdm(cells, "block", disable=None):
+        cell = norm, depth, start
+        run = partial(deep_run, cell, (steps, ramp), ids)
+        name = f"{norm}, {depth} blocks, {start} weights, warm-up {ramp}, "
+        found |= tune(name, size.deep_rates, size.seeds, run)
     return found
 
 
