@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from scratchlm.model.attention.documents import Documents
 from scratchlm.model.block.block import (
     OutputNorm,
     PostNorm,
@@ -14,8 +15,8 @@ from scratchlm.model.block.norm import LayerNorm
 class Attend(nn.Module):
     """Attention's place: scales, and notes what it was called with."""
 
-    def forward(self, x, turn, cache):
-        self.seen = turn, cache
+    def forward(self, x, *given):
+        self.seen = given
         return 3 * x + 1
 
 
@@ -38,6 +39,7 @@ class Norm(nn.Module):
         return torch.tanh(self.scale * x)
 
 
+PACKED = Documents.of(torch.tensor([[0, 0, 1], [0, 1, -1]]))
 BLOCKS = [PreNorm, PostNorm, OutputNorm, SandwichNorm]
 
 
@@ -88,9 +90,9 @@ def test_blocks_equal_their_formula(make, formula, x):
 
 
 @pytest.mark.parametrize("make", BLOCKS)
-def test_turn_and_cache_reach_attention(make, x):
+def test_what_attention_needs_reaches_it(make, x):
     """A block that drops the cache answers each token as if it were the
-    first."""
+    first, and one that drops the documents reads its neighbour's."""
 
     class Cache:
         def append(self, k, v):
@@ -99,9 +101,9 @@ def test_turn_and_cache_reach_attention(make, x):
     def turn(x):
         return x
 
-    block, cache = make(Attend(), Feed(), Norm), Cache()
-    block(x, turn, cache)
-    assert block.attention.seen == (turn, cache)
+    block, given = make(Attend(), Feed(), Norm), (turn, Cache(), PACKED)
+    block(x, *given)
+    assert block.attention.seen == given
 
 
 @pytest.mark.parametrize("make", BLOCKS)

@@ -7,10 +7,13 @@ from scratchlm.model.attention.core_attention import (
     DotProduct,
     ScoredAttention,
 )
+from scratchlm.model.attention.documents import Documents
 from scratchlm.model.attention.masks import Causal, Everything, Reach, Window
 from scratchlm.model.efficient_attention.live_memory import peak_bytes
 from scratchlm.model.efficient_attention.tiled_attention import (
     Tiled,
+    _PackedTiles,
+    _Tiles,
     reach_of,
     tiled_attention,
 )
@@ -29,9 +32,9 @@ def draw(n_tokens, n_keys, *, heads=(4, 2), dtype=torch.float64):
     ]
 
 
-def differentiate(core, inputs):
+def differentiate(core, inputs, documents=None):
     """The output, and the gradients for one that is not uniform."""
-    out = core(*inputs)
+    out = core(*inputs, documents)
     grad = torch.linspace(-1, 1, out.numel()).view_as(out).to(out.dtype)
     return out, *torch.autograd.grad(out, inputs, grad)
 
@@ -50,6 +53,28 @@ def test_tiles_equal_the_whole(n_tokens, n_before, mask, heads, tile):
     ours = differentiate(Tiled(heads[0], mask=mask, tile=tile), inputs)
     reference = differentiate(DotProduct(heads[0], mask=mask), inputs)
     for a, b in zip(ours, reference, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@given(
+    st.lists(st.booleans(), min_size=1, max_size=30),
+    st.lists(st.booleans(), min_size=1, max_size=30),
+    st.integers(1, 30),
+    st.sampled_from(MASKS),
+    st.integers(1, 24),
+)
+def test_tiles_of_documents_equal_the_whole(
+    begins, others, n_tokens, mask, tile
+):
+    """A tile skipped in which one row of the batch has something to see; a
+    tile taken for one document whose rows hold two."""
+    n_keys = min(len(begins), len(others))
+    rows = [torch.tensor(each[:n_keys]) for each in (begins, others)]
+    documents = Documents.of(torch.stack(rows).cumsum(1))
+    inputs = draw(min(n_tokens, n_keys), n_keys)
+    ours = differentiate(Tiled(4, mask=mask, tile=tile), inputs, documents)
+    whole = differentiate(DotProduct(4, mask=mask), inputs, documents)
+    for a, b in zip(ours, whole, strict=True):
         torch.testing.assert_close(a, b)
 
 
@@ -116,6 +141,40 @@ def test_tiles_out_of_sight_are_never_computed(monkeypatch):
         seen.clear()
         Tiled(4, mask=mask, tile=4)(q, k, v)
         assert len(seen) == n_tiles
+
+
+def test_tiles_in_which_no_documents_meet_are_never_computed(monkeypatch):
+    """Tiles that are made and hidden: right, and no faster. Documents of
+    eight and of four tokens meet in the tiles of the longer one."""
+    seen = []
+    softmax_input = torch.Tensor.amax
+    q, k, v = (x.detach() for x in draw(32, 32))
+    at = torch.arange(32)
+    documents = Documents.of(torch.stack([at // 8, at // 4]))
+    assert documents.edges  # its own maxima are none of the tiles'
+    monkeypatch.setattr(
+        torch.Tensor,
+        "amax",
+        lambda x, dim: seen.append(x.shape) or softmax_input(x, dim),
+    )
+    for mask, n_tiles in [(Everything(), 16), (Causal(), 12), (Window(1), 8)]:
+        seen.clear()
+        Tiled(4, mask=mask, tile=4)(q, k, v, documents)
+        assert len(seen) == n_tiles
+
+
+def test_tiles_of_one_document_make_no_mask():
+    """A comparison of all pairs of a tile that lies inside one document."""
+    documents = Documents.of(torch.tensor([[0] * 8 + [1] * 8, [0] * 16]))
+    plain = _Tiles(16, 16, Reach(99, 0), 4)
+    tiles = _PackedTiles(plain, documents)
+    cpu = torch.device("cpu")
+    assert tiles.hidden((4, 8), (0, 4), cpu) is None
+    assert tiles.hidden((12, 16), (8, 12), cpu) is None
+    hidden = tiles.hidden((8, 12), (4, 8), cpu)
+    assert hidden[0].all()
+    assert not hidden[1].any()
+    assert list(tiles.keys((8, 12))) == [(0, 4), (4, 8), (8, 12)]
 
 
 @pytest.mark.parametrize("mask", [Causal(), Window(64)])

@@ -11,6 +11,7 @@ from scratchlm.model.attention.core_attention import (
     ScoredAttention,
     Softcapped,
 )
+from scratchlm.model.attention.documents import Documents, Within, within
 from scratchlm.model.attention.kernels.wide_backward import WideBackward
 from scratchlm.model.attention.masks import (
     CAUSAL,
@@ -27,6 +28,7 @@ __all__ = [
     "CAUSAL",
     "Attention",
     "Causal",
+    "Documents",
     "DotProduct",
     "Everything",
     "LayerCache",
@@ -38,6 +40,8 @@ __all__ = [
     "Turn",
     "WideBackward",
     "Window",
+    "Within",
     "distances",
     "unturned",
+    "within",
 ]

@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from scratchlm.model.attention.documents import Documents
+
 # What is done to queries and keys before they are compared, by position.
 Turn = Callable[[Tensor], Tensor]
 
@@ -90,6 +92,7 @@ class Attention(nn.Module):
         x: Float[Tensor, "B T D"],
         turn: Turn = unturned,
         cache: LayerCache | None = None,
+        documents: Documents | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Return what attention adds to each position.
 
@@ -97,6 +100,7 @@ class Attention(nn.Module):
             x: the normalised residual stream.
             turn: applied to queries and keys (RoPE).
             cache: keeps keys and values of positions before these.
+            documents: of all S positions; None if each row is one.
         """
         width = -1, self.d_head
         q = self.q_norm(self.query(x).unflatten(-1, width)).transpose(1, 2)
@@ -105,5 +109,5 @@ class Attention(nn.Module):
         q, k = turn(q), turn(k)
         if cache is not None:
             k, v = cache.append(k, v)
-        mixed = self.core(q, k, v)
+        mixed = self.core(q, k, v, documents)
         return self.output(mixed.transpose(1, 2).flatten(-2))

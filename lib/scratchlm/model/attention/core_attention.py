@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from scratchlm.model.attention.documents import Documents, within
 from scratchlm.model.attention.masks import CAUSAL, Mask
 
 
@@ -42,13 +43,15 @@ class DotProduct(nn.Module):
         q: Float[Tensor, "B N T H"],
         k: Float[Tensor, "B K S H"],
         v: Float[Tensor, "B K S Hv"],
+        documents: Documents | None = None,
     ) -> Float[Tensor, "B N T Hv"]:
         """Return for each query the values that it looks up."""
         n_tokens, n_keys = q.shape[-2], k.shape[-2]
-        hidden = self.mask.hides(n_tokens, n_keys)
+        mask = within(self.mask, documents)
+        hidden = mask.hides(n_tokens, n_keys)
         visible = None
         if hidden == "more":
-            visible = self.mask.visible(n_tokens, n_keys, q.device)
+            visible = mask.visible(n_tokens, n_keys, q.device)
         return F.scaled_dot_product_attention(
             q,
             k,
@@ -95,13 +98,15 @@ class ScoredAttention(nn.Module):
         q: Float[Tensor, "B N T H"],
         k: Float[Tensor, "B K S H"],
         v: Float[Tensor, "B K S Hv"],
+        documents: Documents | None = None,
     ) -> Float[Tensor, "B N T Hv"]:
         """Return for each query the values that it looks up."""
         shared = q.shape[1] // k.shape[1]
         k, v = (each.repeat_interleave(shared, 1) for each in (k, v))
         scale = q.shape[-1] ** -0.5 if self.scale is None else self.scale
         scores = self.adjust(q @ k.mT * scale)
-        visible = self.mask.visible(q.shape[-2], k.shape[-2], q.device)
+        mask = within(self.mask, documents)
+        visible = mask.visible(q.shape[-2], k.shape[-2], q.device)
         scores = scores.masked_fill(~visible, -torch.inf)
         # In float32 at least: bfloat16 cannot tell a weight of 0.998 from 1.
         wide = torch.promote_types(scores.dtype, torch.float32)

@@ -25,8 +25,12 @@ class Mask(Protocol):
 
     def visible(
         self, n_tokens: int, n_keys: int, device: torch.device
-    ) -> Bool[Tensor, "T S"]:
-        """Return True where query t may see key s."""
+    ) -> Bool[Tensor, "*B T S"]:
+        """Return True where query t may see key s.
+
+        Rows that differ have axes of their own, one for rows and one for
+        heads.
+        """
         ...
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from scratchlm.model.attention.attention import LayerCache, Turn, unturned
+from scratchlm.model.attention.documents import Documents
 
 
 class PreNorm(nn.Module):
@@ -18,7 +19,8 @@ class PreNorm(nn.Module):
     the head, so gradients arrive at the first layer as they left.
 
     Args:
-        attention: what mixes positions; called with (x, turn, cache).
+        attention: what mixes positions; called with (x, turn, cache,
+            documents).
         feedforward: what works on each position alone.
         norm: makes a normalisation of the stream's width.
 
@@ -42,9 +44,10 @@ class PreNorm(nn.Module):
         x: Float[Tensor, "B T D"],
         turn: Turn = unturned,
         cache: LayerCache | None = None,
+        documents: Documents | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Return the stream with both layers' additions."""
-        x = x + self.attention(self.attention_norm(x), turn, cache)
+        x = x + self.attention(self.attention_norm(x), turn, cache, documents)
         return x + self.feedforward(self.feedforward_norm(x))
 
 
@@ -52,7 +55,8 @@ class PostNorm(PreNorm):
     """Normalise the stream itself, as in 2017.
 
     Args:
-        attention: what mixes positions; called with (x, turn, cache).
+        attention: what mixes positions; called with (x, turn, cache,
+            documents).
         feedforward: what works on each position alone.
         norm: makes a normalisation of the stream's width.
 
@@ -64,9 +68,10 @@ class PostNorm(PreNorm):
         x: Float[Tensor, "B T D"],
         turn: Turn = unturned,
         cache: LayerCache | None = None,
+        documents: Documents | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Return the stream, normalised after each addition."""
-        x = self.attention_norm(x + self.attention(x, turn, cache))
+        x = self.attention_norm(x + self.attention(x, turn, cache, documents))
         return self.feedforward_norm(x + self.feedforward(x))
 
 
@@ -74,7 +79,8 @@ class OutputNorm(PreNorm):
     """Normalise what a layer adds.
 
     Args:
-        attention: what mixes positions; called with (x, turn, cache).
+        attention: what mixes positions; called with (x, turn, cache,
+            documents).
         feedforward: what works on each position alone.
         norm: makes a normalisation of the stream's width.
 
@@ -86,9 +92,10 @@ class OutputNorm(PreNorm):
         x: Float[Tensor, "B T D"],
         turn: Turn = unturned,
         cache: LayerCache | None = None,
+        documents: Documents | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Return the stream with both layers' normalised additions."""
-        x = x + self.attention_norm(self.attention(x, turn, cache))
+        x = x + self.attention_norm(self.attention(x, turn, cache, documents))
         return x + self.feedforward_norm(self.feedforward(x))
 
 
@@ -96,7 +103,8 @@ class SandwichNorm(PreNorm):
     """Normalise what a layer reads and what it adds.
 
     Args:
-        attention: what mixes positions; called with (x, turn, cache).
+        attention: what mixes positions; called with (x, turn, cache,
+            documents).
         feedforward: what works on each position alone.
         norm: makes a normalisation of the stream's width.
 
@@ -118,9 +126,10 @@ class SandwichNorm(PreNorm):
         x: Float[Tensor, "B T D"],
         turn: Turn = unturned,
         cache: LayerCache | None = None,
+        documents: Documents | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Return the stream with both layers' normalised additions."""
-        read = self.attention_norm(x)
-        x = x + self.attention_out_norm(self.attention(read, turn, cache))
-        read = self.feedforward_norm(x)
-        return x + self.feedforward_out_norm(self.feedforward(read))
+        mixed = self.attention(self.attention_norm(x), turn, cache, documents)
+        x = x + self.attention_out_norm(mixed)
+        worked = self.feedforward(self.feedforward_norm(x))
+        return x + self.feedforward_out_norm(worked)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from scratchlm.model.attention.attention import LayerCache, Turn, unturned
+from scratchlm.model.attention.documents import Documents
 from scratchlm.model.block.norm import RMSNorm
 from scratchlm.model.transformer.transformer import Part
 
@@ -91,6 +92,7 @@ class LatentAttention(nn.Module):
         x: Float[Tensor, "B T D"],
         turn: Turn = unturned,
         cache: LayerCache | None = None,
+        documents: Documents | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Return what attention adds to each position.
 
@@ -98,6 +100,7 @@ class LatentAttention(nn.Module):
             x: the normalised residual stream.
             turn: applied to rotary queries and keys (RoPE).
             cache: keeps latents and rotary keys of positions before these.
+            documents: of all S positions; None if each row is one.
         """
         narrow = self.query_latent(x)
         query = self._heads(self.query(narrow))
@@ -110,7 +113,7 @@ class LatentAttention(nn.Module):
         n_tokens, n_keys = x.shape[1], latent.shape[2]
         absorbing = self.absorbing_is_cheaper(n_tokens, n_keys)
         mix = self.absorbed if absorbing else self.expanded
-        mixed = mix(query, rotary_query, latent, rotary_key)
+        mixed = mix(query, rotary_query, latent, rotary_key, documents)
         return self.output(mixed.transpose(1, 2).flatten(-2))
 
     def absorbing_is_cheaper(self, n_tokens: int, n_keys: int) -> bool:
@@ -130,6 +133,7 @@ class LatentAttention(nn.Module):
         rotary_query: Float[Tensor, "B N T P"],
         latent: Float[Tensor, "B 1 S R"],
         rotary_key: Float[Tensor, "B 1 S P"],
+        documents: Documents | None = None,
     ) -> Float[Tensor, "B N T H"]:
         """Make each head's keys and values, then attend."""
         key = self._heads(self.key(latent[:, 0]))
@@ -139,6 +143,7 @@ class LatentAttention(nn.Module):
             torch.cat((query, rotary_query), -1),
             torch.cat((key, shared), -1),
             value,
+            documents,
         )
 
     def absorbed(
@@ -147,6 +152,7 @@ class LatentAttention(nn.Module):
         rotary_query: Float[Tensor, "B N T P"],
         latent: Float[Tensor, "B 1 S R"],
         rotary_key: Float[Tensor, "B 1 S P"],
+        documents: Documents | None = None,
     ) -> Float[Tensor, "B N T H"]:
         """Attend to the latents themselves, as keys and as values.
 
@@ -162,7 +168,7 @@ class LatentAttention(nn.Module):
             narrow = self.d_head + self.d_rotary
             wide = wide * (wide.shape[-1] / narrow) ** 0.5
         keys = torch.cat((latent, rotary_key), -1)
-        mixed = self.core(wide, keys, latent)
+        mixed = self.core(wide, keys, latent, documents)
         return mixed @ self.value.weight.view(by_head).mT
 
     def _heads(self, x: Tensor) -> Tensor:

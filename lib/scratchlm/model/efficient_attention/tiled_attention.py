@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from scratchlm.model.attention.documents import Documents
 from scratchlm.model.attention.masks import CAUSAL, Mask, Reach
 
 Span = tuple[int, int]
@@ -65,14 +66,22 @@ class Tiled(nn.Module):
         q: Float[Tensor, "B N T H"],
         k: Float[Tensor, "B K S H"],
         v: Float[Tensor, "B K S Hv"],
+        documents: Documents | None = None,
     ) -> Float[Tensor, "B N T Hv"]:
         """Return for each query the values that it looks up.
 
         Raises:
-            ValueError: there are more queries than keys.
+            ValueError: there are more queries than keys, or the documents
+                are of another number of keys.
         """
         return tiled_attention(
-            q, k, v, reach=self.reach, scale=self.scale, tile=self.tile
+            q,
+            k,
+            v,
+            reach=self.reach,
+            scale=self.scale,
+            tile=self.tile,
+            documents=documents,
         )
 
 
@@ -84,6 +93,7 @@ def tiled_attention(  # noqa: PLR0913
     reach: Reach,
     scale: float | None = None,
     tile: int = 256,
+    documents: Documents | None = None,
 ) -> Float[Tensor, "B N T Hv"]:
     """Apply :class:`Tiled` as a function.
 
@@ -94,9 +104,11 @@ def tiled_attention(  # noqa: PLR0913
         reach: how far a query sees.
         scale: factor of the scores; ``1 / sqrt(H)`` if not given.
         tile: number of queries, and of keys, that meet in one tile.
+        documents: of the S positions; None if each row is one.
 
     Raises:
-        ValueError: there are more queries than keys.
+        ValueError: there are more queries than keys, or the documents are
+            of another number of keys.
     """
     if q.shape[2] > k.shape[2]:
         raise ValueError(
@@ -107,6 +119,9 @@ def tiled_attention(  # noqa: PLR0913
     # The query heads of one key head lie beside each other: (B, K, G, T, H).
     grouped = q.reshape(len(q), k.shape[1], -1, *q.shape[2:])
     tiles = _Tiles(q.shape[2], k.shape[2], reach, tile)
+    if documents is not None:
+        documents.check_keys(k.shape[2])
+        tiles = _PackedTiles(tiles, documents)
     apply: Any = _Tiled.apply
     return apply(grouped, k, v, scale, tiles).flatten(1, 2)
 
@@ -142,6 +157,37 @@ class _Tiles:
         at = torch.arange(*queries, device=device) + shift
         back = at[:, None] - torch.arange(*keys, device=device)
         return (back > self.reach.behind) | (-back > self.reach.ahead)
+
+
+class _PackedTiles(_Tiles):
+    """``_Tiles`` of rows that hold several documents.
+
+    Documents lie one after another, so the tiles that a tile of queries can
+    see begin where the document of its first query begins.
+    """
+
+    def __init__(self, tiles: _Tiles, documents: Documents):
+        super().__init__(tiles.n_tokens, tiles.n_keys, tiles.reach, tiles.size)
+        self.starts, self.edges = documents.starts, documents.edges
+
+    def keys(self, queries: Span) -> Iterator[Span]:
+        first, last = (t + self.n_keys - self.n_tokens for t in queries)
+        low, high = self.edges.earliest[first], self.edges.ends[last - 1]
+        for start, stop in super().keys(queries):
+            if start < high and low < stop:
+                yield start, stop
+
+    def hidden(
+        self, queries: Span, keys: Span, device: torch.device
+    ) -> Tensor | None:
+        hidden = super().hidden(queries, keys, device)
+        first, last = (t + self.n_keys - self.n_tokens for t in queries)
+        if self.edges.latest[max(last, keys[1]) - 1] <= min(first, keys[0]):
+            return hidden
+        starts = self.starts[:, first:last, None]
+        others = starts != self.starts[:, None, slice(*keys)]
+        others = others if hidden is None else others | hidden
+        return others[:, None, None]
 
 
 class _Tiled(torch.autograd.Function):
@@ -231,7 +277,7 @@ def _scores(
     scores = q_rows @ _cut(k, keys).mT
     hidden = tiles.hidden(rows, keys, k.device)
     if hidden is not None:
-        shape = *scores.shape[:2], -1, *hidden.shape
+        shape = *scores.shape[:2], -1, *hidden.shape[-2:]
         scores.view(shape).masked_fill_(hidden, -torch.inf)
     return scores
 

@@ -71,7 +71,7 @@ class Angles(nn.Module):
         return self
 
     def forward(
-        self, positions: Int[Tensor, " T"]
-    ) -> Float[Tensor, "T pairs"]:
+        self, positions: Int[Tensor, "*B T"]
+    ) -> Float[Tensor, "*B T pairs"]:
         """Return the angles in radians, in float32."""
-        return torch.outer(positions.float(), self.frequencies)
+        return positions.float()[..., None] * self.frequencies

@@ -13,7 +13,8 @@ class ALiBi(ScoredAttention):
 
     Head n of N takes ``2 ** (-8 n / N)`` for each position between query
     and key, with n from 1. That is the paper's rule for every N. Its
-    released code departs from it where N is no power of two.
+    released code departs from it where N is no power of two. The distance
+    counts positions of the row, which within a document are the same.
 
     Args:
         n_heads: number of query heads N.

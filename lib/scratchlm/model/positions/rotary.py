@@ -15,13 +15,16 @@ class Rotation:
     as in the checkpoints that people publish. Axes beyond them stay.
 
     Args:
-        angles: of each position and pair, in radians.
+        angles: of each position and pair, in radians; (T, pairs) for all
+            rows, or (B, T, pairs).
         length: what every vector is multiplied by.
     """
 
     def __init__(
-        self, angles: Float[Tensor, "T pairs"], *, length: float = 1.0
+        self, angles: Float[Tensor, "*B T pairs"], *, length: float = 1.0
     ):
+        if angles.ndim > 2:  # all heads of a row turn alike
+            angles = angles.unsqueeze(-3)
         cos, sin = angles.cos() * length, angles.sin() * length
         # Both halves at once: (a, b) becomes (a, b) cos + (b, a) (-sin, sin).
         self.cos = torch.cat((cos, cos), -1)
@@ -81,7 +84,7 @@ class Rotary(nn.Module):
         # YaRN makes the scores sharper by making queries and keys longer.
         self.length = float(getattr(scaling, "length", 1.0))
 
-    def forward(self, positions: Int[Tensor, " T"]) -> Turn:
+    def forward(self, positions: Int[Tensor, "*B T"]) -> Turn:
         """Return the turn for these positions, once for all layers."""
         return Rotation(self.angles(positions), length=self.length)
 
@@ -96,6 +99,6 @@ class NoRotation(nn.Module):
     def __init__(self, d_head: int, max_tokens: int):
         super().__init__()
 
-    def forward(self, positions: Int[Tensor, " T"]) -> Turn:
+    def forward(self, positions: Int[Tensor, "*B T"]) -> Turn:
         """Return the function that returns its argument."""
         return unturned

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from scratchlm.model.attention.attention import Attention, LayerCache
 from scratchlm.model.attention.core_attention import DotProduct
+from scratchlm.model.attention.documents import Documents
 from scratchlm.model.block.block import PreNorm
 from scratchlm.model.block.feedforward import SwiGLU
 from scratchlm.model.block.initialization import initialize
@@ -153,7 +154,12 @@ class Transformer(nn.Module):
         )
 
     def hidden(
-        self, tokens: Int[Tensor, "B T"], *, cache: Cache | None = None
+        self,
+        tokens: Int[Tensor, "B T"],
+        *,
+        cache: Cache | None = None,
+        documents: Int[Tensor, "B S"] | None = None,
+        positions: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Return what the head reads.
 
@@ -161,29 +167,72 @@ class Transformer(nn.Module):
             tokens: ids below ``vocab_size``.
             cache: keys and values of the positions before these; it is
                 extended by these.
+            documents: a number for each document of a row, which grows from
+                one to the next; -1 is padding. Of all S positions, those in
+                the cache too. Each row is one document if None.
+            positions: of each token; counted from the beginning of its
+                document if None.
 
         Raises:
-            ValueError: the sequence is longer than the embedding can
-                tell apart, or a token is not in the vocabulary.
+            ValueError: the embedding cannot tell so many positions apart, a
+                token is not in the vocabulary, a document is not in one
+                piece, or shapes do not match.
         """
         start = 0 if cache is None else cache.length
         stop = start + tokens.shape[1]
+        packed = self._packed(documents, (len(tokens), stop))
+        if positions is None:
+            positions = self._positions(packed, start, stop, tokens.device)
+        x = self._embed(tokens, positions)
+        turn = self.rotary(positions)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, turn, None if cache is None else cache[layer], packed)
+        return self.norm(x)
+
+    def _packed(
+        self, documents: Tensor | None, shape: tuple[int, int]
+    ) -> Documents | None:
+        if documents is None:
+            return None
+        if documents.shape != shape:
+            raise ValueError(
+                f"documents have shape {tuple(documents.shape)}, and tokens "
+                f"with those in the cache {shape}; give one for each"
+            )
+        return Documents.of(documents)
+
+    def _positions(
+        self,
+        packed: Documents | None,
+        start: int,
+        stop: int,
+        device: torch.device,
+    ) -> Tensor:
+        if packed is not None:
+            return packed.positions[:, start:]
         if stop > self.embedding.max_tokens:
             raise ValueError(
                 f"{stop} positions, but the model has vectors for "
                 f"{self.embedding.max_tokens}; shorten the text"
             )
-        positions = torch.arange(start, stop, device=tokens.device)
-        x = self._embed(tokens, positions)
-        turn = self.rotary(positions)
-        for layer, block in enumerate(self.blocks):
-            x = block(x, turn, None if cache is None else cache[layer])
-        return self.norm(x)
+        return torch.arange(start, stop, device=device)
 
     def _embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
+        if positions.ndim > 1 and positions.shape != tokens.shape:
+            raise ValueError(
+                f"positions have shape {tuple(positions.shape)}, and tokens "
+                f"{tuple(tokens.shape)}; give one for each"
+            )
         try:
             x: Tensor = self.embedding(tokens, positions)
         except IndexError:
+            low, high = positions.aminmax()
+            if low < 0 or high >= self.embedding.max_tokens:
+                raise ValueError(
+                    f"positions from {low} to {high}, but the model has "
+                    f"vectors for {self.embedding.max_tokens}, from 0; "
+                    "shorten the documents"
+                ) from None
             raise ValueError(
                 f"tokens from {tokens.min()} to {tokens.max()}, but the "
                 f"vocabulary has {self.config.vocab_size}, from 0; encode "
@@ -192,7 +241,12 @@ class Transformer(nn.Module):
         return x
 
     def forward(
-        self, tokens: Int[Tensor, "B T"], *, cache: Cache | None = None
+        self,
+        tokens: Int[Tensor, "B T"],
+        *,
+        cache: Cache | None = None,
+        documents: Int[Tensor, "B S"] | None = None,
+        positions: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T V"]:
         """Return a score for each token of the vocabulary as the next one.
 
@@ -200,9 +254,18 @@ class Transformer(nn.Module):
             tokens: ids below ``vocab_size``.
             cache: keys and values of the positions before these; it is
                 extended by these.
+            documents: a number for each document of a row, which grows from
+                one to the next; -1 is padding. Of all S positions, those in
+                the cache too. Each row is one document if None.
+            positions: of each token; counted from the beginning of its
+                document if None.
 
         Raises:
-            ValueError: the sequence is longer than the embedding can
-                tell apart, or a token is not in the vocabulary.
+            ValueError: the embedding cannot tell so many positions apart, a
+                token is not in the vocabulary, a document is not in one
+                piece, or shapes do not match.
         """
-        return self.head(self.hidden(tokens, cache=cache))
+        x = self.hidden(
+            tokens, cache=cache, documents=documents, positions=positions
+        )
+        return self.head(x)

@@ -3,6 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from scratchlm.model.attention.core_attention import DotProduct
+from scratchlm.model.attention.documents import Documents
 from scratchlm.model.attention.kernels.wide_backward import WideBackward
 from scratchlm.model.attention.masks import CAUSAL, Everything, Window
 
@@ -38,6 +39,28 @@ def test_it_equals_the_definition(dtype, mask, n_queries):
             x.detach().to(dtype).requires_grad_() for x in half(2, 12, 8)
         ]
         out = core(4, mask=mask, scale=0.3)(q[:, :, -n_queries:], k, v)
+        grads = torch.autograd.grad(out.square().sum(), inputs)
+        found.append([out, *grads])
+    assert all(x.dtype == dtype for x in found[1])
+    bound = 1e-5 if dtype == torch.float32 else 0.05
+    torch.testing.assert_close(*found, rtol=bound, atol=bound)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("mask", [CAUSAL, Everything(), Window(3)], ids=str)
+@pytest.mark.parametrize("n_queries", [1, 5, 12])
+@pytest.mark.parametrize("d_head", [8, 64])
+def test_documents_equal_the_definition(dtype, mask, n_queries, d_head):
+    """Documents that the forward hides and the backward does not; a mask in
+    a type of which PyTorch wants another."""
+    rows = [[0] * 4 + [1] * 5 + [2] + [-1] * 2, [0] * 7 + [1] * 5]
+    documents, found = Documents.of(torch.tensor(rows)), []
+    for kind in (DotProduct, WideBackward):
+        q, k, v = inputs = [
+            x.detach().to(dtype).requires_grad_() for x in half(2, 12, d_head)
+        ]
+        core = kind(4, mask=mask, scale=0.3)
+        out = core(q[:, :, -n_queries:], k, v, documents)
         grads = torch.autograd.grad(out.square().sum(), inputs)
         found.append([out, *grads])
     assert all(x.dtype == dtype for x in found[1])

@@ -26,7 +26,7 @@ class FusedRotary(Rotary):
     Source: Su et al. 2021, "RoFormer", eq. 34.
     """
 
-    def forward(self, positions: Int[Tensor, " T"]) -> Turn:
+    def forward(self, positions: Int[Tensor, "*B T"]) -> Turn:
         """Return the turn for these positions, once for all layers."""
         return FusedRotation(self.angles(positions), length=self.length)
 
@@ -35,7 +35,8 @@ class FusedRotation(Rotation):
     """``Rotation``, in one new tensor that is laid out as its argument is.
 
     Args:
-        angles: of each position and pair, in radians.
+        angles: of each position and pair, in radians; (T, pairs) for all
+            rows, or (B, T, pairs).
         length: what every vector is multiplied by.
     """
 
