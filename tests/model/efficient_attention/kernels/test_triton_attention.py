@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 pytest.importorskip("triton")
 
 from scratchlm.model.attention.core_attention import DotProduct
+from scratchlm.model.attention.documents import Documents
 from scratchlm.model.attention.masks import Causal, Everything, Reach, Window
 from scratchlm.model.efficient_attention.kernels import (
     triton_attention as triton_module,
@@ -30,21 +31,22 @@ def draw(n_tokens, n_keys, heads=(2, 1), widths=(24, 20), dtype=None):
     ]
 
 
-def differentiate(core, inputs):
-    out = core(*inputs)
+def differentiate(core, inputs, documents=None):
+    out = core(*inputs, documents)
     grad = torch.linspace(-1, 1, out.numel()).view_as(out).to(out.dtype)
     return out, *torch.autograd.grad(out, inputs, grad)
 
 
-def check_equal(mask, inputs, tolerance=2e-5, scale=None):
+def check_equal(mask, inputs, tolerance=2e-5, scale=None, rows=None):
     """Both sides on the same numbers; runs under the interpreter."""
     inputs = draw(*inputs)
     n_heads = inputs[0].shape[1]
+    documents = None if rows is None else Documents.of(torch.tensor(rows))
     ours = differentiate(
-        TritonAttention(n_heads, mask=mask, scale=scale), inputs
+        TritonAttention(n_heads, mask=mask, scale=scale), inputs, documents
     )
     reference = differentiate(
-        DotProduct(n_heads, mask=mask, scale=scale), inputs
+        DotProduct(n_heads, mask=mask, scale=scale), inputs, documents
     )
     for a, b in zip(ours, reference, strict=True):
         assert a.dtype == b.dtype
@@ -75,6 +77,22 @@ def test_many_tiles(interpreted, mask, shape):
     """A tile skipped that holds a visible key; an accumulator that is not
     shrunk; a row that has seen nothing after its first tile."""
     interpreted(check_equal, mask, (*shape, (1, 1)))
+
+
+def lay(lengths, n_keys):
+    """Documents of these lengths, and padding."""
+    row = [number for number, n in enumerate(lengths) for _ in range(n)]
+    return (row + [-1] * n_keys)[:n_keys]
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("shape", [(150, 150), (70, 200)])
+def test_documents(interpreted, mask, shape):
+    """A row of the batch that has another one's documents; a tile skipped
+    in which a document goes on; a document shorter than a tile."""
+    lengths = [[1, 40, 100, 3], [64, 32, 32, 1, 1]]
+    rows = [lay(each, shape[1]) for each in lengths]
+    interpreted(check_equal, mask, (*shape, (4, 2)), 2e-5, None, rows)
 
 
 def test_float16_is_summed_in_float32(interpreted):
@@ -145,6 +163,9 @@ def check_refusals():
     wide = draw(3, 3, widths=(24, 129))
     with pytest.raises(ValueError, match="heads of 24 and 129"):
         triton_attention(*wide, reach=reach)
+    documents = Documents.of(torch.tensor([[0, 1], [0, 0]]))
+    with pytest.raises(ValueError, match="3 keys, but the documents of 2"):
+        triton_attention(q, k, v, reach=reach, documents=documents)
 
 
 def test_what_the_kernels_cannot_do_is_named(interpreted):

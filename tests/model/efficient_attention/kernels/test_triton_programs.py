@@ -12,7 +12,9 @@ from scratchlm.model.efficient_attention.kernels.triton_attention import TILES
 
 # What a program of a Hopper GPU can have of the memory beside a processor.
 SHARED = 227 * 1024
-NUMBERS = dict.fromkeys(("n_tokens", "n_keys", "behind", "ahead"), "i32")
+NUMBERS = dict.fromkeys(
+    ("n_tokens", "n_keys", "behind", "ahead", "n_kv_heads"), "i32"
+)
 NUMBERS |= {"factor": "fp32", "scale": "fp32"}
 
 
@@ -27,9 +29,14 @@ def compile_for_hopper(kernel, types, constants, warps):
     return triton.compile(source, target, {"num_warps": warps})
 
 
-@pytest.mark.parametrize("kind", [(2, 64), (4, 64)])
+@pytest.mark.parametrize(
+    ("kind", "packed"),
+    [((2, 64), False), ((2, 64), True), ((4, 64), True)],
+)
 @pytest.mark.parametrize("which", [0, 1, 2])
-def test_attention_compiles_for_hopper(kind, which, tmp_path, monkeypatch):
+def test_attention_compiles_for_hopper(
+    kind, which, packed, tmp_path, monkeypatch
+):
     """What the interpreter runs and the compiler refuses: a range that is no
     power of two, a tile that does not fit the memory beside a processor."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
@@ -39,9 +46,11 @@ def test_attention_compiles_for_hopper(kind, which, tmp_path, monkeypatch):
     tile_t, tile_s, warps = TILES[kind][which]
     constants = dict.fromkeys(("H", "HV", "PAD_H", "PAD_HV"), width)
     constants |= {"GROUP": 4, "TILE_T": tile_t, "TILE_S": tile_s}
+    constants["PACKED"] = packed
     pointer = "*bf16" if n_bytes == 2 else "*fp32"
     types = {name: pointer for name in kernel.arg_names if "_ptr" in name}
     types |= {"lse_ptr": "*fp32", "along_ptr": "*fp32", **NUMBERS}
+    types["spans_ptr"] = "*i32"
     made = compile_for_hopper(kernel, types, constants, warps)
     assert made.metadata.shared <= SHARED
     # The instruction of Hopper's matrix units.

@@ -60,21 +60,48 @@ def store_rows(
 
 @triton.jit
 @no_type_check
-def visible_scores(q, k, rows, keys, factor, n_tokens, n_keys, behind, ahead):
+def reach(
+    spans_ptr, first, TILE: tl.constexpr, n_keys, before, after,
+    PACKED: tl.constexpr,
+):  # fmt: skip
+    """Return from where to where positions lie that meet those of a tile.
+
+    Documents lie one after another: those of the tile begin where the first
+    position's does, and end where the last one's does.
+    """
+    low = tl.maximum(first - before, 0)
+    high = tl.minimum(first + TILE + after, n_keys)
+    if PACKED:
+        last = tl.minimum(first + TILE, n_keys) - 1
+        low = tl.maximum(low, tl.load(spans_ptr + first))
+        high = tl.minimum(high, tl.load(spans_ptr + n_keys + last))
+    return low, high
+
+
+@triton.jit
+@no_type_check
+def visible_scores(
+    q, k, spans_ptr, at, keys, factor, n_keys, behind, ahead,
+    PACKED: tl.constexpr,
+):  # fmt: skip
     """Return the scores of a tile, -inf where a key is out of sight."""
     scores = tl.dot(q, tl.trans(k), input_precision=EXACT) * factor
-    back = (rows + n_keys - n_tokens)[:, None] - keys[None, :]
+    back = at[:, None] - keys[None, :]
     visible = (back <= behind) & (-back <= ahead) & (keys < n_keys)[None, :]
+    if PACKED:
+        own = tl.load(spans_ptr + at, mask=at < n_keys, other=-1)
+        other = tl.load(spans_ptr + keys, mask=keys < n_keys, other=-1)
+        visible &= own[:, None] == other[None, :]
     return tl.where(visible, scores, float("-inf"))
 
 
 @triton.jit
 @no_type_check
 def mix(
-    q_ptr, k_ptr, v_ptr, out_ptr, lse_ptr,
-    factor, n_tokens, n_keys, behind, ahead,
-    GROUP: tl.constexpr, H: tl.constexpr, HV: tl.constexpr,
-    PAD_H: tl.constexpr, PAD_HV: tl.constexpr,
+    q_ptr, k_ptr, v_ptr, out_ptr, lse_ptr, spans_ptr,
+    factor, n_tokens, n_keys, behind, ahead, n_kv_heads,
+    PACKED: tl.constexpr, GROUP: tl.constexpr, H: tl.constexpr,
+    HV: tl.constexpr, PAD_H: tl.constexpr, PAD_HV: tl.constexpr,
     TILE_T: tl.constexpr, TILE_S: tl.constexpr,
 ):  # fmt: skip
     """Mix the values for one tile of queries of one head.
@@ -84,6 +111,7 @@ def mix(
     head, first = own_tile(n_tokens, TILE_T)
     k_ptr += head // GROUP * n_keys * H
     v_ptr += head // GROUP * n_keys * HV
+    spans_ptr += head // GROUP // n_kv_heads * 2 * n_keys
     rows = first + tl.arange(0, TILE_T)
     q = load_rows(q_ptr + head * n_tokens * H, rows, n_tokens, H, PAD_H)
     # Finite: a row that has seen nothing yet would meet -inf - -inf.
@@ -91,13 +119,13 @@ def mix(
     total = tl.zeros((TILE_T,), tl.float32)
     mixed = tl.zeros((TILE_T, PAD_HV), tl.float32)
     first += n_keys - n_tokens
-    low = tl.maximum(first - behind, 0) // TILE_S * TILE_S
-    high = tl.minimum(first + TILE_T + ahead, n_keys)
-    for start in range(low, high, TILE_S):
+    at = first + tl.arange(0, TILE_T)
+    low, high = reach(spans_ptr, first, TILE_T, n_keys, behind, ahead, PACKED)
+    for start in range(low // TILE_S * TILE_S, high, TILE_S):
         keys = start + tl.arange(0, TILE_S)
         k = load_rows(k_ptr, keys, n_keys, H, PAD_H)
         scores = visible_scores(
-            q, k, rows, keys, factor, n_tokens, n_keys, behind, ahead
+            q, k, spans_ptr, at, keys, factor, n_keys, behind, ahead, PACKED
         )
         higher = tl.maximum(top, tl.max(scores, 1))
         weights = tl.exp2(scores - higher[:, None])
@@ -118,15 +146,16 @@ def mix(
 @triton.jit
 @no_type_check
 def differentiate_tile(
-    q, k, v, grad, lse_ptr, along_ptr, rows, keys,
-    factor, n_tokens, n_keys, behind, ahead,
+    q, k, v, grad, lse_ptr, along_ptr, spans_ptr, rows, keys,
+    factor, n_tokens, n_keys, behind, ahead, PACKED: tl.constexpr,
 ):  # fmt: skip
     """Return the weights of a tile, and the gradients of its scores."""
     inside = rows < n_tokens
     lse = tl.load(lse_ptr + rows, mask=inside, other=float("inf"))
     along = tl.load(along_ptr + rows, mask=inside, other=0.0)
+    at = rows + n_keys - n_tokens
     scores = visible_scores(
-        q, k, rows, keys, factor, n_tokens, n_keys, behind, ahead
+        q, k, spans_ptr, at, keys, factor, n_keys, behind, ahead, PACKED
     )
     weights = tl.exp2(scores - lse[:, None])
     inner = tl.dot(grad, tl.trans(v), input_precision=EXACT)
@@ -136,16 +165,18 @@ def differentiate_tile(
 @triton.jit
 @no_type_check
 def differentiate_queries(
-    q_ptr, k_ptr, v_ptr, grad_ptr, lse_ptr, along_ptr, q_grad_ptr,
-    factor, n_tokens, n_keys, behind, ahead, scale,
-    GROUP: tl.constexpr, H: tl.constexpr, HV: tl.constexpr,
-    PAD_H: tl.constexpr, PAD_HV: tl.constexpr,
+    q_ptr, k_ptr, v_ptr, grad_ptr, lse_ptr, along_ptr, spans_ptr,
+    q_grad_ptr,
+    factor, n_tokens, n_keys, behind, ahead, n_kv_heads, scale,
+    PACKED: tl.constexpr, GROUP: tl.constexpr, H: tl.constexpr,
+    HV: tl.constexpr, PAD_H: tl.constexpr, PAD_HV: tl.constexpr,
     TILE_T: tl.constexpr, TILE_S: tl.constexpr,
 ):  # fmt: skip
     """Sum the gradient of one tile of queries over the keys that it saw."""
     head, first = own_tile(n_tokens, TILE_T)
     k_ptr += head // GROUP * n_keys * H
     v_ptr += head // GROUP * n_keys * HV
+    spans_ptr += head // GROUP // n_kv_heads * 2 * n_keys
     lse_ptr += head * n_tokens
     along_ptr += head * n_tokens
     rows = first + tl.arange(0, TILE_T)
@@ -154,15 +185,14 @@ def differentiate_queries(
     grad = load_rows(grad_ptr, rows, n_tokens, HV, PAD_HV)
     q_grad = tl.zeros((TILE_T, PAD_H), tl.float32)
     first += n_keys - n_tokens
-    low = tl.maximum(first - behind, 0) // TILE_S * TILE_S
-    high = tl.minimum(first + TILE_T + ahead, n_keys)
-    for start in range(low, high, TILE_S):
+    low, high = reach(spans_ptr, first, TILE_T, n_keys, behind, ahead, PACKED)
+    for start in range(low // TILE_S * TILE_S, high, TILE_S):
         keys = start + tl.arange(0, TILE_S)
         k = load_rows(k_ptr, keys, n_keys, H, PAD_H)
         v = load_rows(v_ptr, keys, n_keys, HV, PAD_HV)
         _, inner = differentiate_tile(
-            *(q, k, v, grad, lse_ptr, along_ptr, rows, keys),
-            *(factor, n_tokens, n_keys, behind, ahead),
+            *(q, k, v, grad, lse_ptr, along_ptr, spans_ptr, rows, keys),
+            *(factor, n_tokens, n_keys, behind, ahead, PACKED),
         )
         q_grad += tl.dot(inner.to(k.dtype), k, input_precision=EXACT)
     q_grad_ptr += head * n_tokens * H
@@ -172,10 +202,11 @@ def differentiate_queries(
 @triton.jit
 @no_type_check
 def differentiate_keys(
-    q_ptr, k_ptr, v_ptr, grad_ptr, lse_ptr, along_ptr, k_grad_ptr, v_grad_ptr,
-    factor, n_tokens, n_keys, behind, ahead, scale,
-    GROUP: tl.constexpr, H: tl.constexpr, HV: tl.constexpr,
-    PAD_H: tl.constexpr, PAD_HV: tl.constexpr,
+    q_ptr, k_ptr, v_ptr, grad_ptr, lse_ptr, along_ptr, spans_ptr,
+    k_grad_ptr, v_grad_ptr,
+    factor, n_tokens, n_keys, behind, ahead, n_kv_heads, scale,
+    PACKED: tl.constexpr, GROUP: tl.constexpr, H: tl.constexpr,
+    HV: tl.constexpr, PAD_H: tl.constexpr, PAD_HV: tl.constexpr,
     TILE_T: tl.constexpr, TILE_S: tl.constexpr,
 ):  # fmt: skip
     """Sum the gradients of one tile of keys and values over all readers.
@@ -189,9 +220,10 @@ def differentiate_keys(
     v = load_rows(v_ptr + shared * n_keys * HV, keys, n_keys, HV, PAD_HV)
     k_grad = tl.zeros((TILE_S, PAD_H), tl.float32)
     v_grad = tl.zeros((TILE_S, PAD_HV), tl.float32)
-    first -= n_keys - n_tokens
-    low = tl.maximum(first - ahead, 0) // TILE_T * TILE_T
-    high = tl.minimum(first + TILE_S + behind, n_tokens)
+    spans_ptr += shared // n_kv_heads * 2 * n_keys
+    low, high = reach(spans_ptr, first, TILE_S, n_keys, ahead, behind, PACKED)
+    low = tl.maximum(low - (n_keys - n_tokens), 0) // TILE_T * TILE_T
+    high -= n_keys - n_tokens
     for head in range(shared * GROUP, shared * GROUP + GROUP):
         above = head * n_tokens
         for start in range(low, high, TILE_T):
@@ -200,7 +232,8 @@ def differentiate_keys(
             grad = load_rows(grad_ptr + above * HV, rows, n_tokens, HV, PAD_HV)
             weights, inner = differentiate_tile(
                 *(q, k, v, grad, lse_ptr + above, along_ptr + above),
-                *(rows, keys, factor, n_tokens, n_keys, behind, ahead),
+                *(spans_ptr, rows, keys),
+                *(factor, n_tokens, n_keys, behind, ahead, PACKED),
             )
             turned = tl.trans(weights).to(grad.dtype)
             v_grad += tl.dot(turned, grad, input_precision=EXACT)
