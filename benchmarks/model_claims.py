@@ -3,6 +3,7 @@
     python benchmarks/model_claims.py                    # ten minutes
     python benchmarks/model_claims.py --only experts
     python benchmarks/model_claims.py --record           # for the book's pages
+    python benchmarks/model_claims.py --workers 4        # as many runs at once
     python benchmarks/model_claims.py --small            # a few steps of each
 
 A page can afford a run or two. What it says of a rate that was tuned, of a
@@ -14,11 +15,13 @@ import argparse
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean
 from time import process_time
@@ -57,6 +60,7 @@ VOCABULARY = 512
 Draw = Callable[[], tuple[Tensor, Tensor]]
 Found = dict[str, float]
 Run = Callable[[float, int], float]
+Each = Callable[[Callable[[Any], Any], list[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +73,8 @@ class Size:
     late_steps: int = 100
     far_steps: int = 300
     seeds: int = 3
-    rates: tuple[float, ...] = (4e-3, 8e-3, 1.6e-2)
-    deep_rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3)
+    rates: tuple[float, ...] = (8e-3, 1.6e-2, 3.2e-2)
+    deep_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
     depths: tuple[int, ...] = (2, 6, 24)
     topics: int | None = None
 
@@ -89,6 +93,7 @@ SMALL = Size(
 )
 
 
+@cache
 def corpus(n_bytes: int) -> tuple[Tensor, Tensor]:
     """Tokens to train on, and a twentieth held out."""
     texts = list(TinyWorld(seed=0).texts(n_bytes, seed=1))
@@ -162,6 +167,7 @@ FEEDFORWARDS: dict[str, Any] = {
     "mixture, no balance": MIXTURE,
     "mixture, bias": partial(MIXTURE, router=BIASED),
 }
+COMPARED = "mixture, no balance, ", "mixture, bias, "
 BALANCE: dict[str, Any] = {
     "mixture": {"factor": 0.05},
     "mixture, bias": {"after": partial(update_biases, rate=0.003)},
@@ -196,10 +202,10 @@ def seconds_a_step(arms: list[str], ids: Tensor) -> Found:
 
 
 def expert_run(
-    arm: str, steps: int, texts: tuple[Tensor, Tensor], rate: float, seed: int
+    arm: str, steps: int, n_bytes: int, rate: float, seed: int
 ) -> float:
     """Loss on held-out text of one run."""
-    ids, unseen = texts
+    ids, unseen = corpus(n_bytes)
     torch.manual_seed(seed)
     model = Transformer(expert_config(arm))
     batch = draw(ids, 16, 64, seed)
@@ -210,34 +216,52 @@ def expert_run(
         return fmean(loss_of(model, held_out()).item() for _ in range(3))
 
 
-def experts(size: Size) -> Found:
+def experts(size: Size, each: Each) -> Found:
     """Dense models and mixtures, each at the best of some rates."""
-    texts = corpus(size.n_bytes)
-    times = seconds_a_step(["dense", "dense, wide", "mixture"], texts[0])
+    ids, _ = corpus(size.n_bytes)
+    times = seconds_a_step(["dense", "dense, wide", "mixture"], ids)
     longer = round(size.steps * times["mixture"] / times["dense"])
     found: Found = {"steps": size.steps, "steps, longer": longer}
     found |= {f"time of {arm}": t / times["dense"] for arm, t in times.items()}
-    for arm in tqdm(FEEDFORWARDS, "experts", disable=None):
+    runs: dict[str, Run] = {}
+    for arm in FEEDFORWARDS:
         steps = longer if arm == "dense, longer" else size.steps
-        run = partial(expert_run, arm, steps, texts)
-        found |= tune(f"{arm}, ", size.rates, size.seeds, run)
+        runs[f"{arm}, "] = partial(expert_run, arm, steps, size.n_bytes)
+    tuned = {name: run for name, run in runs.items() if name not in COMPARED}
+    found |= tune(tuned, size.rates, size.seeds, each)
+    best = min(size.rates, key=lambda r: found[f"mixture, rate {r:g}, seed 0"])
+    found |= tune({k: runs[k] for k in COMPARED}, [best], size.seeds, each)
     return found
 
 
-def tune(name: str, rates: Sequence[float], seeds: int, run: Run) -> Found:
+def tune(
+    runs: dict[str, Run], rates: Iterable[float], seeds: int, each: Each
+) -> Found:
     """Run each rate with the first seed, and the best with the others."""
-    found: Found = {}
+    found: dict[tuple[str, float, int], float] = {}
 
-    def loss(rate: float, seed: int) -> float:
-        what = f"{name}rate {rate:g}, seed {seed}"
-        found[what] = run(rate, seed)
-        tqdm.write(f"{what}: {found[what]:.3f}", file=sys.stderr)
-        return found[what]
+    def add(tasks: list[tuple[str, float, int]]) -> None:
+        calls = [partial(runs[name], *rest) for name, *rest in tasks]
+        losses = tqdm(each(call, calls), total=len(tasks), disable=None)
+        for task, loss in zip(tasks, losses, strict=True):
+            found[task] = loss
+            tqdm.write(f"{task}: {loss:.3f}", file=sys.stderr)
 
-    _, best = min((loss(rate, 0), rate) for rate in rates)
-    for seed in range(1, seeds):
-        loss(best, seed)
-    return found
+    add([(name, rate, 0) for name, rate in product(runs, rates)])
+    best = {
+        name: min((found[name, r, 0], r) for r in rates)[1] for name in runs
+    }
+    others = product(runs, range(1, seeds))
+    add([(name, best[name], seed) for name, seed in others])
+    return {
+        f"{name}rate {rate:g}, seed {seed}": loss
+        for (name, rate, seed), loss in found.items()
+    }
+
+
+def call(run: Callable[[], Any]) -> Any:
+    """What another process is asked to do."""
+    return run()
 
 
 # Block: where the norm stands, how deep, with which rate and warm-up.
@@ -277,18 +301,19 @@ def deep_config(norm: str, depth: int, start: str) -> TransformerConfig:
 def deep_run(
     cell: tuple[str, int, str],
     steps: tuple[int, int],
-    ids: Tensor,
+    n_bytes: int,
     rate: float,
     seed: int,
 ) -> float:
     """Mean of the last twenty losses of one run; steps are all and warm-up."""
+    ids, _ = corpus(n_bytes)
     torch.manual_seed(seed)
     model = Transformer(deep_config(*cell))
     rates = up_and_level(rate, *steps)
     return fmean(train(model, draw(ids, 16, 32, seed), rates)[-20:])
 
 
-def block(size: Size) -> Found:
+def block(size: Size, each: Each) -> Found:
     """Post-norm by depth, rate and warm-up, and what trains beside it."""
     ids, _ = corpus(size.n_bytes)
     share = torch.bincount(ids).double() / len(ids)
@@ -305,12 +330,12 @@ def block(size: Size) -> Found:
     ]
     cells.append(("post-norm", deep, "small", 0))
     cells.append(("pre-norm", deep, "large", 0))
-    for norm, depth, start, ramp in tqdm(cells, "block", disable=None):
-        cell = norm, depth, start
-        run = partial(deep_run, cell, (steps, ramp), ids)
+    runs: dict[str, Run] = {}
+    for norm, depth, start, ramp in reversed(cells):  # the longest first
         name = f"{norm}, {depth} blocks, {start} weights, warm-up {ramp}, "
-        found |= tune(name, size.deep_rates, size.seeds, run)
-    return found
+        cell, schedule = (norm, depth, start), (steps, ramp)
+        runs[name] = partial(deep_run, cell, schedule, size.n_bytes)
+    return found | tune(runs, size.deep_rates, size.seeds, each)
 
 
 # Learned positions: what their size and a tied head do to a short training.
@@ -345,7 +370,7 @@ def late_config(deviation: float | None, tied: bool) -> TransformerConfig:
     )
 
 
-def learned_positions(size: Size) -> Found:
+def learned_positions(size: Size, _: Each) -> Found:
     """Learned positions by first size, with the head tied and not."""
     ids, _ = corpus(size.n_bytes)
     found: Found = {"steps": size.late_steps}
@@ -365,7 +390,7 @@ def learned_positions(size: Size) -> Found:
 # No positions: what a model that is told none makes of a longer text.
 
 
-def no_positions(size: Size) -> Found:
+def no_positions(size: Size, _: Each) -> Found:
     """Loss before the end of the trained length, and far behind it."""
     topics = list(python_docs())[: size.topics]
     tok = BPETokenizer.train(topics, VOCABULARY)
@@ -410,7 +435,7 @@ def loss_by_position(model: nn.Module, text: Tensor, far: int) -> Tensor:
     return total / len(starts)
 
 
-CLAIMS: dict[str, Callable[[Size], Found]] = {
+CLAIMS: dict[str, Callable[[Size, Each], Found]] = {
     "experts": experts,
     "block": block,
     "learned-positions": learned_positions,
@@ -447,14 +472,25 @@ def main() -> None:
     parser.add_argument("--only", choices=CLAIMS)
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--workers", type=int, default=1)
     add_option(parser)
     args = parser.parse_args()
     if args.record and args.small:
         parser.error("--record needs the whole grid, without --small")
     torch.set_num_threads(1)
-    output = Output(as_json=args.json)
+    output, size = Output(as_json=args.json), SMALL if args.small else Size()
+    with ProcessPoolExecutor(
+        args.workers, get_context("spawn"), torch.set_num_threads, (1,)
+    ) as pool:
+        each = pool.map if args.workers > 1 else map
+        report(args, output, size, each)
+
+
+def report(
+    args: argparse.Namespace, output: Output, size: Size, each: Each
+) -> None:
     for name in [args.only] if args.only else CLAIMS:
-        found = CLAIMS[name](SMALL if args.small else Size())
+        found = CLAIMS[name](size, each)
         output.heading(name, "")
         losses = {k: v for k, v in found.items() if "seed" in k}
         for what, value in found.items():
