@@ -1,7 +1,7 @@
 """Cutting text into pieces before any merge.
 
 Byte-pair encoding never merges across a piece, so a piece is the most that
-one token can hold. A regular expression cuts the pieces. This module holds the
+one token can hold. A regular expression cuts the pieces. This module holds
 three that the field uses, and a coarser cut, into chunks, which is cheaper
 than the pieces and never splits one.
 """
