@@ -1,7 +1,7 @@
 """Many lattices at once, against one after another."""
 
 from collections import Counter
-from math import exp
+from math import exp, log
 
 import numpy as np
 import pytest
@@ -65,6 +65,21 @@ def test_expected_counts_are_those_of_forward_and_backward(pieces, seed):
     n_characters = sum(len(p) * c for p, c in pieces.items())
     lengths = np.array([len(token) for token in found.texts])
     assert counts @ lengths == pytest.approx(n_characters)
+
+
+def test_the_lattice_of_the_page():
+    """Shares that flow back in another ratio than they came: the page works
+    this lattice on paper, in elevenths."""
+    found = frequent_substrings({"sea": 1, "se": 1, "ea": 1}, 2, 10)
+    assert sorted(found.texts) == ["a", "e", "ea", "s", "se"]
+    lattices = corpus_lattices(found, np.array([1, 0, 0]))
+    fifths = np.full(5, -log(5))
+    counts, log_likelihood = lattices.expected_counts(fifths)
+    elevenths = dict(zip(found.texts, (counts * 11).tolist(), strict=True))
+    assert elevenths == pytest.approx(
+        {"s": 6, "e": 1, "a": 6, "se": 5, "ea": 5}
+    )
+    assert exp(log_likelihood) == pytest.approx(11 / 125)
 
 
 @given(corpora, st.integers(0, 99))
