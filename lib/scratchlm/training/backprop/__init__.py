@@ -1,6 +1,10 @@
 """From a loss to the gradient of every weight."""
 
-from scratchlm.training.backprop.autograd import Variable, no_grad
+from scratchlm.training.backprop.autograd import (
+    Variable,
+    no_grad,
+    result,
+)
 from scratchlm.training.backprop.functions import (
     cross_entropy,
     exp,
@@ -37,6 +41,7 @@ __all__ = [
     "log_softmax",
     "no_grad",
     "relu",
+    "result",
     "results_first",
     "tanh",
 ]
