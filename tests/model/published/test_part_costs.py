@@ -40,6 +40,7 @@ def test_nested_partials_are_read():
     "part",
     [
         *(MLP, partial(MLP, bias=False), SwiGLU, LayerNorm),
+        partial(SwiGLU, bias=True),
         *(partial(LayerNorm, bias=False), nn.Linear, LinearHead),
         *(EXPERTS, partial(EXPERTS, d_expert=20)),
         partial(EXPERTS, shared=partial(MLP, d_ff=24)),

@@ -60,15 +60,16 @@ class SwiGLU(nn.Module):
     Args:
         d_model: width of the residual stream.
         d_ff: width inside the layer.
+        bias: whether the three linear layers add a learned shift.
 
     Source: Shazeer 2020, "GLU Variants Improve Transformer", eq. 6.
     """
 
-    def __init__(self, d_model: int, d_ff: int):
+    def __init__(self, d_model: int, d_ff: int, *, bias: bool = False):
         super().__init__()
-        self.gate = nn.Linear(d_model, d_ff, bias=False)
-        self.up = nn.Linear(d_model, d_ff, bias=False)
-        self.down = nn.Linear(d_ff, d_model, bias=False)
+        self.gate = nn.Linear(d_model, d_ff, bias=bias)
+        self.up = nn.Linear(d_model, d_ff, bias=bias)
+        self.down = nn.Linear(d_ff, d_model, bias=bias)
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         """Return what the layer adds to each position."""

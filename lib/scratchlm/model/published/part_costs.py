@@ -195,7 +195,9 @@ def _mlp(c: Config, given: Given) -> Cost:
 
 
 def _gated(c: Config, given: Given) -> Cost:
-    return Cost(3 * c.d_model * c.d_ff)
+    bias = given.get("bias", False)
+    added = bias * (c.d_model + 2 * c.d_ff)
+    return Cost(3 * c.d_model * c.d_ff, added=added)
 
 
 def _experts(c: Config, given: Given) -> Cost:

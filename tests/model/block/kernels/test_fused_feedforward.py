@@ -27,6 +27,7 @@ PAIRS = [
         partial(FusedGatedMLP, activation=fused_gelu_tanh),
     ),
     (SwiGLU, FusedSwiGLU),
+    (partial(SwiGLU, bias=True), partial(FusedSwiGLU, bias=True)),
 ]
 KERNELS = [kernel for _, kernel in PAIRS]
 

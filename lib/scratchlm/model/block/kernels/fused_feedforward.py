@@ -84,6 +84,7 @@ class FusedSwiGLU(SwiGLU):
     Args:
         d_model: width of the residual stream.
         d_ff: width inside the layer.
+        bias: whether the three linear layers add a learned shift.
 
     Source: Shazeer 2020, "GLU Variants Improve Transformer", eq. 6.
     """
