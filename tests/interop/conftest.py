@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-import transformers
+from safetensors.torch import load_file, save_file
 
 from scratchlm.interop import hf
 
@@ -57,6 +57,10 @@ CHECKPOINTS = {
     "llama-linear": ("LlamaConfig", {"rope_parameters": _LINEAR}),
     "llama-yarn": ("LlamaConfig", {"rope_parameters": _YARN}),
     "llama-tied": ("LlamaConfig", {"tie_word_embeddings": True}),
+    "llama-biased": (
+        "LlamaConfig",
+        {"attention_bias": True, "mlp_bias": True},
+    ),
     "mistral": ("MistralConfig", {"sliding_window": 5}),
     "qwen2": ("Qwen2Config", {"tie_word_embeddings": True}),
     "qwen2-windows": ("Qwen2Config", _QWEN_WINDOWS),
@@ -79,13 +83,18 @@ CHECKPOINTS = {
 }
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _quiet():
+@pytest.fixture(scope="session")
+def transformers():
+    """The library, imported when the first test asks for it: that takes two
+    seconds, in each worker that only collects."""
+    import transformers
+
     transformers.logging.disable_progress_bar()
+    return transformers
 
 
 @pytest.fixture(scope="session")
-def publish(tmp_path_factory):
+def publish(tmp_path_factory, transformers):
     """A function that makes a folder, once for each name."""
     made = {}
 
@@ -124,8 +133,9 @@ def tokens():
 
 
 @pytest.fixture(scope="session")
-def theirs():
-    """A function from a folder to the model as transformers loads it."""
+def theirs(transformers):
+    """A function from a folder to the model as transformers loads it, with
+    nothing to say about the file."""
 
     def load(folder):
         model, told = transformers.AutoModelForCausalLM.from_pretrained(
@@ -151,6 +161,21 @@ def edited(publish, tmp_path):
         return tmp_path
 
     return edit
+
+
+@pytest.fixture
+def rewritten(edited):
+    """A function that copies a checkpoint and changes its tensors."""
+
+    def rewrite(name, change, **settings):
+        folder = edited(name, **settings)
+        path = folder / "model.safetensors"
+        tensors = load_file(path)
+        change(tensors)
+        save_file(tensors, path, metadata={"format": "pt"})
+        return folder
+
+    return rewrite
 
 
 @pytest.fixture

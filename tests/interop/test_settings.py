@@ -69,7 +69,7 @@ def test_all_bad_settings_are_told(problems):
     reader.table("c")
     reader.only("d", "silu", "swish")
     told = "\n".join(problems.found)
-    for part in ("a is None", "b is 1", "c is []", "'silu' or 'swish'"):
+    for part in ("a is missing", "b is 1", "c is []", "'silu' or 'swish'"):
         assert part in told
 
 

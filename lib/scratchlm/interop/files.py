@@ -6,7 +6,7 @@ that says where each tensor begins, and then numbers. Neither can run code.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -21,6 +21,15 @@ INDEX = "model.safetensors.index.json"
 # What a model needs, and nothing that must be unpickled.
 WANTED = ("*.json", "*.safetensors", "merges.txt")
 _REPO = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_ADAPTER = "adapter_config.json"
+# A message that names all 291 tensors of a Llama fills the screen, and what
+# is to be done scrolls away: so many characters, and so many of one problem.
+_MESSAGE, _PROBLEM = 600, 280
+UNSCALED = (
+    "its scales are not applied here; take the model's 16-bit files, or "
+    "dequantize it with transformers and save it in bfloat16"
+)
 
 
 class Problems:
@@ -33,7 +42,8 @@ class Problems:
         self.found: list[str] = []
 
     def add(self, problem: str) -> None:
-        """Remember a problem, once."""
+        """Remember a problem, once; the middle of a long one is left out."""
+        problem = shortened(problem, _PROBLEM)
         if problem not in self.found:
             self.found.append(problem)
 
@@ -59,10 +69,20 @@ class Problems:
             what: what cannot be done, in words.
 
         Raises:
-            ValueError: there are problems; the message has one line for each.
+            ValueError: there are problems; the message has one line for
+                each, and the number of those that it has no room for.
         """
-        if self.found:
-            raise ValueError("\n  - ".join([f"{what}:", *self.found]))
+        if not self.found:
+            return
+        told, room = [f"{what}:"], _MESSAGE - len(what)
+        for problem in self.found:
+            room -= len(problem) + 5
+            if room < 0 and len(told) > 1:
+                left = len(self.found) - len(told) + 1
+                told.append(f"and {left} more; mend these first")
+                break
+            told.append(problem)
+        raise ValueError("\n  - ".join(told))
 
 
 def find_folder(place: str | Path, *, revision: str | None = None) -> Path:
@@ -140,14 +160,18 @@ def read_tensors(
     for file, promised in _weight_files(folder, problems).items():
         try:
             with safe_open(folder / file, framework) as source:
-                names = list(source.keys())
+                names = _readable(source, framework, problems)
                 found = {name: source.get_tensor(name) for name in names}
         except (OSError, SafetensorError, TypeError) as error:
-            problems.add(f"{file} cannot be read: {error}; fetch it again")
+            told = shortened(str(error), 120)
+            problems.add(f"{file} cannot be read: {told}; fetch it again")
             continue
         absent = promised - set(found)
         if absent:
-            problems.add(f"{file} lacks {listed(absent)}, told by the index")
+            problems.add(
+                f"{file} lacks {listed(absent)}, told by {INDEX}; fetch both "
+                "again, from one place"
+            )
         twice = set(found) & set(tensors)
         if twice:
             problems.add(f"{file} repeats {listed(twice)}")
@@ -157,25 +181,78 @@ def read_tensors(
     return tensors
 
 
-def listed(names: set[str]) -> str:
-    """Return names in order, for a message."""
-    return ", ".join(sorted(names))
+def _readable(source: Any, framework: str, problems: Problems) -> list[str]:
+    """Names of tensors; NumPy has no numbers of eight bits or fewer."""
+    names = list(source.keys())
+    kinds = {name: source.get_slice(name).get_dtype() for name in names}
+    for kind in sorted(set(kinds.values()) if framework == "np" else ()):
+        if kind.startswith(("F8", "F6", "F4")):
+            held = [name for name in names if kinds[name] == kind]
+            names = [name for name in names if kinds[name] != kind]
+            problems.add(f"{listed(held)} hold {kind}: {UNSCALED}")
+    return names
+
+
+def listed(names: Collection[str], most: int = 3) -> str:
+    """Return the first names in order, and how many more there are.
+
+    Args:
+        names: any number of them.
+        most: how many are told.
+    """
+    first = [shortened(name, 80) for name in sorted(names)[:most]]
+    left = len(names) - len(first)
+    return ", ".join(first) + (f" and {left} more" if left else "")
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text whose middle is left out where it is long.
+
+    What a message begins with says what is wrong, and its end what to do.
+
+    Args:
+        text: any.
+        most: number of characters from which on it is cut.
+    """
+    if len(text) <= most:
+        return text
+    end = most // 3
+    return f"{text[: most - end - 3]} … {text[-end:]}"
 
 
 def _weight_files(folder: Path, problems: Problems) -> dict[str, set[str]]:
     """The files to read, each with the names that the index puts there."""
     if (folder / WEIGHTS).is_file():
         return {WEIGHTS: set()}
-    if not (folder / INDEX).is_file():
-        problems.add(f"there is no {WEIGHTS} and no {INDEX}")
-        pickled = {path.name for path in folder.glob("*.bin")}
-        if pickled:
-            problems.add(
-                f"{listed(pickled)} could run code when read, and is not: "
-                "convert it to safetensors"
-            )
-        return {}
-    return _indexed(folder, problems)
+    if (folder / INDEX).is_file():
+        return _indexed(folder, problems)
+    problems.add(f"there is no {WEIGHTS} and no {INDEX}")
+    _tell_what_lies_there(folder, problems)
+    return {}
+
+
+def _tell_what_lies_there(folder: Path, problems: Problems) -> None:
+    """Say why the files that lie in place of weights are not read."""
+    names = {path.name for path in folder.iterdir()}
+    if _ADAPTER in names:
+        problems.add(
+            f"{_ADAPTER} says that this is an adapter, and no model: load it "
+            "with peft on its base model, merge_and_unload(), and save that"
+        )
+        return
+    pickled = {name for name in names if name.endswith(_PICKLES)}
+    if pickled:
+        problems.add(
+            f"{listed(pickled)} could run code when read, and is not: load "
+            "it with transformers, if you trust who wrote it, and "
+            "save_pretrained writes safetensors"
+        )
+    other = {name for name in names if name.endswith(".safetensors")}
+    if other:
+        problems.add(
+            f"{listed(other)} is not read: fetch the {INDEX} that belongs to "
+            f"it, or call it {WEIGHTS} if it holds all weights"
+        )
 
 
 def _indexed(folder: Path, problems: Problems) -> dict[str, set[str]]:
@@ -191,7 +268,9 @@ def _indexed(folder: Path, problems: Problems) -> dict[str, set[str]]:
         )
     absent = {f for f in set(files) - strange if not (folder / f).is_file()}
     if absent:
-        problems.add(f"{listed(absent)} missing, told by {INDEX}")
+        problems.add(
+            f"{listed(absent)} missing, told by {INDEX}; fetch what is missing"
+        )
     return {f: files[f] for f in sorted(set(files) - strange - absent)}
 
 

@@ -4,15 +4,31 @@ PyTorch is not needed.
 """
 
 import inspect
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from sys import float_info
 from typing import Any
 
-from scratchlm.interop.files import Problems
+from scratchlm.interop.files import Problems, listed, shortened
 
 Settings = Mapping[str, Any]
 MOST = 1 << 16  # layers, or experts; guessed, far above any model's
+ORIGINAL = "original_max_position_embeddings"
+# What RoPE's table may hold without a scaling; some of it is refused.
+PLAIN_ROPE = frozenset(
+    {
+        "rope_type",
+        "type",
+        "rope_theta",
+        ORIGINAL,
+        "attention_factor",
+        "partial_rotary_factor",
+        "mscale",
+        "mscale_all_dim",
+        "truncate",
+    }
+)
 
 
 class Reader:
@@ -43,7 +59,7 @@ class Reader:
         if type(value) is int and 1 <= value <= most:
             return value
         self.problems.add(
-            f"{name} is {value!r}; it must be a count from 1 to {most}"
+            f"{self._told(name, value)}; it must be a count from 1 to {most}"
         )
         return 1
 
@@ -57,7 +73,8 @@ class Reader:
         # JSON has integers that are larger than any float.
         if type(value) in (int, float) and 0 < value <= float_info.max:
             return float(value)
-        self.problems.add(f"{name} is {value!r}; it must be a number above 0")
+        told = self._told(name, value)
+        self.problems.add(f"{told}; it must be a number above 0")
         return 1.0
 
     def size_or_none(self, name: str, missing: int | None) -> int | None:
@@ -75,7 +92,8 @@ class Reader:
         value = self._given(name, default)
         if type(value) is bool:
             return value
-        self.problems.add(f"{name} is {value!r}; it must be true or false")
+        told = self._told(name, value)
+        self.problems.add(f"{told}; it must be true or false")
         return default
 
     def table(self, name: str) -> dict[str, Any]:
@@ -83,21 +101,63 @@ class Reader:
         value = self._given(name, {})
         if isinstance(value, dict):
             return value
-        self.problems.add(f"{name} is {value!r}; it must be an object")
+        told = self._told(name, value)
+        self.problems.add(f"{told}; it must be an object")
         return {}
 
     def only(self, name: str, *allowed: object) -> None:
         """Refuse all values but some, the first of which is the default."""
         value = self._given(name, allowed[0])
         if not any(value == each for each in allowed):
+            told = self._told(name, value)
             self.problems.add(
-                f"{name} is {value!r}, which is not done here; this reads "
+                f"{told}, which is not done here; this reads "
                 f"{' or '.join(map(repr, allowed))}"
             )
+
+    def _told(self, name: str, value: object) -> str:
+        if self.settings.get(name) is None:
+            return f"{name} is missing"
+        return f"{name} is {shortened(repr(value), 80)}"
 
     def _given(self, name: str, default: object) -> Any:
         value = self.settings.get(name)
         return default if value is None else value
+
+
+def rope_table(reader: Reader) -> tuple[str, Reader]:
+    """Return RoPE's type, and a reader of its numbers.
+
+    As in transformers, ``rope_scaling`` counts before ``rope_parameters``
+    and ``rope_type`` before ``type``, and what the type ``"default"`` does
+    not use is passed over, here with a warning.
+
+    Args:
+        reader: of all settings; it is told a number that no type explains.
+    """
+    table = reader.table("rope_scaling") or reader.table("rope_parameters")
+    names = [n for n in ("rope_type", "type") if table.get(n) is not None]
+    kind = str(table[names[0]]) if names else "default"
+    if len({str(table[name]) for name in names}) > 1:
+        warnings.warn(
+            f"RoPE has the rope_type {shortened(kind, 80)} and another type; "
+            "the first counts, and the second should go from config.json",
+            stacklevel=2,
+        )
+    unused = set(table) - PLAIN_ROPE if kind == "default" else set()
+    if unused and names:
+        warnings.warn(
+            f"RoPE has {listed(unused)}, which its type, default, does not "
+            "use; name the type that is meant in config.json, if it does",
+            stacklevel=2,
+        )
+    elif unused:
+        reader.problems.add(
+            f"RoPE has {listed(unused)} and no rope_type; name the type in "
+            "config.json: default uses none of it"
+        )
+    used = {name: v for name, v in table.items() if name not in unused}
+    return kind, Reader(used, reader.problems)
 
 
 def settings_of(part: object) -> dict[str, Any]:

@@ -3,6 +3,7 @@ import pytest
 from scratchlm.interop.files import Problems
 from scratchlm.interop.hf.config import (
     GPT2_SIZES,
+    attends,
     fixed,
     refused,
     rms_norms,
@@ -78,8 +79,10 @@ def test_gpt2_speaks_its_own_language():
 
 def test_norms_of_queries_share_the_eps():
     """A second eps that stays at our default."""
-    parts, _ = read(rms_norms(1e-6, norm_each_head), {"rms_norm_eps": 0.5})
+    given = {"rms_norm_eps": 0.5}
+    parts, _ = read(rms_norms(1e-6), given)
     assert spelled(parts["norm"]) == (RMSNorm, {"eps": (0.5, {})})
+    parts, _ = read(attends(1e-6, norm_each_head), given)
     _, attention = spelled(parts["attention"])
     made, given = attention["qk_norm"]
     assert made is norm_each_head

@@ -32,7 +32,7 @@ def test_the_number_of_experts_goes_by_two_names():
     given = {"num_local_experts": 4, "num_experts_per_tok": 2}
     assert read(aspect, given)[0]["n_experts"] == 4
     _, problems = read(aspect, {"num_experts_per_tok": 2})
-    assert "num_experts is None" in problems[0]
+    assert "num_experts is missing" in problems[0]
 
 
 def test_a_dense_model_writes_nothing_that_reads_as_experts(small):

@@ -201,11 +201,12 @@ def test_tensors_that_do_not_fit_are_named_all_at_once(edited):
     with pytest.raises(ValueError, match="cannot load a model") as error:
         hf.load(folder)
     assert str(error.value).splitlines()[1:] == [
-        "  - missing: lm_head.weight, model.norm.weight",
+        f"  - {scale} hold int8: weights must be floating-point numbers of "
+        "16 bits or more; take the model's files from before it was quantized",
+        "  - missing: lm_head.weight, model.norm.weight; if it is the "
+        "embedding, set tie_word_embeddings to true",
         "  - not part of LlamaForCausalLM: model.layers.7.mlp.up_proj.weight",
-        f"  - {name} has the shape (32, 48), not (48, 32)",
-        f"  - {scale} holds torch.int8, not floating-point numbers of 16 "
-        "bits or more",
+        f"  - {name} has the shape (32, 48), not (48, 32) as the settings say",
     ]
 
 

@@ -82,8 +82,10 @@ def test_a_scaling_that_nobody_publishes_is_not_written(small):
     ("table", "problem"),
     [
         ({"rope_type": "longrope", "factor": 2.0}, "longrope"),
-        ({"full_attention": {"rope_theta": 9}}, "types known here"),
-        ({"rope_type": "linear"}, "factor is None"),
+        ({"full_attention": {"rope_theta": 9}}, "RoPE has full_attention"),
+        ({"factor": 8.0}, "RoPE has factor and no rope_type"),
+        ({"type": None, "factor": 8.0}, "RoPE has factor and no rope_type"),
+        ({"rope_type": "linear"}, "factor is missing"),
         ({"rope_type": "linear", "factor": 0.5}, "factor is 0.5"),
         ({"rope_type": "llama3", **LLAMA3, "low_freq_factor": 9}, "low_f"),
         ({"rope_type": "linear", "factor": 2, "mscale": 3}, "mscale is 3"),
@@ -95,3 +97,46 @@ def test_angles_that_no_part_turns_by_are_refused(table, problem):
     """A number that is dropped, and a model that is wrong past its first
     thousand tokens."""
     assert problem in "\n".join(read({"rope_parameters": table})[2])
+
+
+@pytest.mark.parametrize(
+    ("table", "scaling"),
+    [
+        ({"rope_type": "default", "factor": 8.0}, None),
+        ({"type": "default", "factor": 8.0}, None),
+        ({"rope_type": "default", "type": "linear", "factor": 4.0}, None),
+        (
+            {"rope_type": "linear", "type": "default", "factor": 4.0},
+            PositionInterpolation(4.0),
+        ),
+    ],
+)
+def test_a_table_that_contradicts_itself_is_told(table, scaling):
+    """A scaling that its writer meant and nobody does, or the reverse, while
+    the message says that default is known here; transformers takes
+    rope_type, and passes over what that does not use."""
+    with pytest.warns(UserWarning, match="RoPE has"):
+        assert read({"rope_scaling": table}) == (77.0, scaling, [])
+
+
+def test_the_older_table_counts_where_there_are_two():
+    """Numbers of both in one: a linear scaling of the type default."""
+    both = {
+        "rope_parameters": {"rope_type": "default", "rope_theta": 9.0},
+        "rope_scaling": {"type": "linear", "factor": 4.0},
+    }
+    assert read(both) == (77.0, PositionInterpolation(4.0), [])
+    assert read(both | {"rope_scaling": {}}) == (9.0, None, [])
+    assert read(both | {"rope_scaling": {"rope_type": "default"}}) == (
+        77.0,
+        None,
+        [],
+    )
+
+
+def test_the_length_of_training_may_stand_outside():
+    """YaRN's angles for a training length that is the longest text."""
+    outside = {"original_max_position_embeddings": 32}
+    table = {"rope_type": "yarn", "factor": 2.0}
+    given = {"rope_scaling": table} | outside
+    assert read(given)[1] == YaRN(2.0, original=32)

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from scratchlm.interop.files import Problems
+from scratchlm.interop.files import Problems, shortened
 from scratchlm.interop.hf.config import Parts
 from scratchlm.interop.hf.families import FAMILIES, Family
 from scratchlm.interop.settings import (
@@ -37,9 +37,10 @@ def find_family(settings: Settings) -> Family:
             return family
         if not named and family.model_type == kind:
             return family
+    known = [family.architecture for family in FAMILIES]
     raise ValueError(
-        f"the architecture is {named or kind}; those known here are "
-        f"{', '.join(family.architecture for family in FAMILIES)}"
+        f"the architecture is {shortened(str(named or kind), 40)}; known here "
+        f"are {', '.join(known)}"
     )
 
 

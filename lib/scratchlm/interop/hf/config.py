@@ -12,6 +12,7 @@ from torch import nn
 
 from scratchlm.interop.settings import Reader, Settings, settings_of
 from scratchlm.model.attention.attention import Attention
+from scratchlm.model.block.feedforward import SwiGLU
 from scratchlm.model.block.norm import LayerNorm, RMSNorm
 from scratchlm.model.transformer.transformer import TransformerConfig
 
@@ -154,22 +155,52 @@ def _eps(config: TransformerConfig) -> Any:
     return settings_of(config.norm).get("eps")
 
 
-def rms_norms(
-    eps: float, qk_norm: Callable[..., nn.Module] | None = None
-) -> Aspect:
-    """Return norms that share one eps, those of queries and keys included.
+def rms_norms(eps: float) -> Aspect:
+    """Return norms that divide by the root mean square.
 
     Args:
         eps: the family's default.
-        qk_norm: makes the norms of queries and keys; none if None.
     """
 
     def read(reader: Reader) -> Parts:
         given = reader.number("rms_norm_eps", eps)
-        parts = {"norm": partial(RMSNorm, eps=given)}
-        if qk_norm is None:
-            return parts
-        norm = partial(qk_norm, eps=given)
-        return parts | {"attention": partial(Attention, qk_norm=norm)}
+        return {"norm": partial(RMSNorm, eps=given)}
 
     return Aspect(read, lambda config: {"rms_norm_eps": _eps(config)})
+
+
+def attends(
+    eps: float = 1e-6, qk_norm: Callable[..., nn.Module] | None = None
+) -> Aspect:
+    """Return attention whose four projections have biases, or none.
+
+    Args:
+        eps: the family's default, which all norms share.
+        qk_norm: makes the norms of queries and keys; none if None.
+    """
+
+    def read(reader: Reader) -> Parts:
+        biased = reader.flag("attention_bias", False)
+        made = partial(Attention, bias=biased, out_bias=biased)
+        if qk_norm is not None:
+            given = reader.number("rms_norm_eps", eps)
+            made = partial(made, qk_norm=partial(qk_norm, eps=given))
+        return {"attention": made}
+
+    def write(config: TransformerConfig) -> Settings:
+        given = settings_of(config.part("attention", 0))
+        return {"attention_bias": given.get("out_bias", False)}
+
+    return Aspect(read, write)
+
+
+MLP_BIAS = Aspect(
+    lambda reader: {
+        "feedforward": partial(SwiGLU, bias=reader.flag("mlp_bias", False))
+    },
+    lambda config: {
+        "mlp_bias": settings_of(config.part("feedforward", 0)).get(
+            "bias", False
+        )
+    },
+)

@@ -11,7 +11,9 @@ from functools import partial
 from scratchlm.interop.hf.config import (
     EVEN_WIDTH,
     GPT2_SIZES,
+    MLP_BIAS,
     Aspect,
+    attends,
     fixed,
     refused,
     rms_norms,
@@ -60,6 +62,8 @@ class Family:
         head: the name of the head's weight, which a tied model need not
             have.
         obsolete: a pattern of names that old files have and nobody reads.
+        n_kv_heads: how many transformers assumes where the settings do not
+            say; as many as there are query heads if None.
     """
 
     architecture: str
@@ -69,11 +73,11 @@ class Family:
     prefix: str = "model."
     head: str = "lm_head.weight"
     obsolete: str = r".*\.rotary_emb\.inv_freq"
+    n_kv_heads: int | None = None
 
 
 _UNQUANTIZED = refused({"quantization_config": (None,)})
 _SILU = refused({"hidden_act": ("silu", "swish")})
-_NO_BIAS = refused({"attention_bias": (False,)})
 _SIZES = sizes(d_ff="intermediate_size")
 _LLAMA_PARTS = (_SIZES, rope(), _SILU, _UNQUANTIZED)
 
@@ -110,9 +114,9 @@ FAMILIES = (
         aspects=(
             *_LLAMA_PARTS,
             EVEN_WIDTH,
-            _NO_BIAS,
-            refused({"mlp_bias": (False,)}),
             rms_norms(1e-6),
+            attends(),
+            MLP_BIAS,
         ),
         rules=LLAMA,
     ),
@@ -125,6 +129,7 @@ FAMILIES = (
             window_everywhere(missing=4096),
         ),
         rules=LLAMA,
+        n_kv_heads=8,
     ),
     Family(
         architecture="Qwen2ForCausalLM",
@@ -136,6 +141,7 @@ FAMILIES = (
             windows_by_layer(from_layer_on, missing=4096, switched=True),
         ),
         rules=LLAMA,
+        n_kv_heads=32,
     ),
     Family(
         architecture="Qwen3ForCausalLM",
@@ -145,19 +151,20 @@ FAMILIES = (
             rope(),
             _SILU,
             _UNQUANTIZED,
-            _NO_BIAS,
-            rms_norms(1e-6, norm_each_head),
+            rms_norms(1e-6),
+            attends(1e-6, norm_each_head),
             windows_by_layer(from_layer_on, missing=4096, switched=True),
         ),
         rules=QWEN3,
+        n_kv_heads=32,
     ),
     Family(
         architecture="Olmo2ForCausalLM",
         model_type="olmo2",
         aspects=(
             *_LLAMA_PARTS,
-            _NO_BIAS,
-            rms_norms(1e-5, norm_all_heads),
+            rms_norms(1e-5),
+            attends(1e-5, norm_all_heads),
             fixed(block=OutputNorm),
         ),
         rules=OLMO2,
@@ -170,7 +177,7 @@ FAMILIES = (
             EVEN_WIDTH,
             rope(),
             _UNQUANTIZED,
-            _NO_BIAS,
+            attends(),
             refused(
                 {
                     "hidden_activation": ("gelu_pytorch_tanh",),
@@ -189,6 +196,7 @@ FAMILIES = (
             ),
         ),
         rules=GEMMA2,
+        n_kv_heads=4,
     ),
     Family(
         architecture="MixtralForCausalLM",
@@ -203,6 +211,7 @@ FAMILIES = (
             experts("num_local_experts", normalize=True),
         ),
         rules=MIXTRAL,
+        n_kv_heads=8,
     ),
     Family(
         architecture="Qwen3MoeForCausalLM",
@@ -212,12 +221,13 @@ FAMILIES = (
             rope(),
             _SILU,
             _UNQUANTIZED,
-            _NO_BIAS,
             refused({"decoder_sparse_step": (1,), "mlp_only_layers": ([],)}),
-            rms_norms(1e-6, norm_each_head),
+            rms_norms(1e-6),
+            attends(1e-6, norm_each_head),
             window_everywhere(missing=4096, switched=True),
             experts("num_experts", "num_local_experts", normalize=None),
         ),
         rules=QWEN3_MOE,
+        n_kv_heads=4,
     ),
 )

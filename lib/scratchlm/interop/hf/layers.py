@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from scratchlm.interop.files import shortened
 from scratchlm.interop.hf.config import Aspect, Parts, fixed
 from scratchlm.interop.settings import Reader, Settings, settings_of
 from scratchlm.model.attention.core_attention import DotProduct, Softcapped
@@ -95,8 +96,8 @@ def _checked(reader: Reader, layers: Any, *allowed: str) -> list[str]:
     ):
         return layers
     reader.problems.add(
-        f"layer_types is {layers}; it must give each of {n_layers} layers "
-        f"one of {', '.join(allowed)}"
+        f"layer_types is {shortened(str(layers), 80)}; it must give each of "
+        f"{n_layers} layers one of {', '.join(allowed)}"
     )
     return [_FULL]
 

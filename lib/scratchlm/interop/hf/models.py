@@ -1,7 +1,6 @@
 """Load and save models as people publish them on the Hugging Face hub."""
 
 import json
-import re
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,14 +10,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from scratchlm.foundation.durable import replacing, write_whole
-from scratchlm.interop.blank import EMBEDDING, blank, fill, state_of
+from scratchlm.interop.blank import EMBEDDING, state_of
 from scratchlm.interop.files import (
     CONFIG,
     INDEX,
     WEIGHTS,
     Problems,
     find_folder,
-    listed,
     read_settings,
     read_tensors,
     weights_in,
@@ -28,27 +26,24 @@ from scratchlm.interop.hf.architecture import (
     find_family,
     read_config,
 )
-from scratchlm.interop.hf.families import Family
+from scratchlm.interop.hf.assembly import Checkpoint, assemble
 from scratchlm.interop.hf.tokenizer import read_tokenizer
-from scratchlm.interop.hf.weights import Weights, adopt, publish
+from scratchlm.interop.hf.weights import Weights, publish
 from scratchlm.interop.settings import Settings
 from scratchlm.model.published.kernel_parts import with_kernels
-from scratchlm.model.transformer.transformer import (
-    Transformer,
-    TransformerConfig,
-)
+from scratchlm.model.transformer.transformer import Transformer
 from scratchlm.text.tokenizer.base import SubwordTokenizer
 
 _END = "<|endoftext|>"
 _IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
-_NUMBERS = {torch.float64, torch.float32, torch.float16, torch.bfloat16}
 
 
 class Loaded(NamedTuple):
     """What a folder held.
 
     Args:
-        model: on the CPU, with weights of the types that the file has.
+        model: on the CPU, with weights of one type; Gemma's norms, which
+            are made of what the file has, stay in float32.
         tokenizer: None if there is none that this package can read.
     """
 
@@ -56,17 +51,27 @@ class Loaded(NamedTuple):
     tokenizer: SubwordTokenizer | None
 
 
-def load(place: str | Path, *, revision: str | None = None) -> Loaded:
+def load(
+    place: str | Path,
+    *,
+    revision: str | None = None,
+    dtype: torch.dtype | None = None,
+) -> Loaded:
     """Make a model of a published one, from the faster parts.
 
     Weights that need no change are views of the file, so that loading takes
     no time and memory until they are used. To write into them, in training,
     changes the memory and never the file.
 
+    A head that differs from the embedding is used, with a warning, though
+    the settings call the two tied.
+
     Args:
         place: a folder with ``config.json`` and safetensors, or the name of
             a repository on the Hugging Face hub.
         revision: branch, tag or commit of the repository.
+        dtype: that all weights get. If None, the one that the files have;
+            where they have several, the one that ``config.json`` names.
 
     Raises:
         ValueError: all that is wrong: files, settings, tensors.
@@ -80,82 +85,13 @@ def load(place: str | Path, *, revision: str | None = None) -> Loaded:
         family = find_family(settings)
         config = read_config(family, settings, problems)
     if whole and config is not None:
-        model = _assemble(family, with_kernels(config), tensors, problems)
+        held = Checkpoint(family, settings, tensors, dtype)
+        model = assemble(held, with_kernels(config), problems)
     with problems:
         tokenizer = read_tokenizer(folder)
     problems.raise_for(f"cannot load a model from {folder}")
     assert model is not None
     return Loaded(model, tokenizer)
-
-
-def _assemble(
-    family: Family,
-    config: TransformerConfig,
-    tensors: Weights,
-    problems: Problems,
-) -> Transformer | None:
-    """A model whose weights are the tensors."""
-    _bound(config, tensors, problems)
-    if problems.found:
-        return None
-    if not any(name.startswith(family.prefix) for name in tensors):
-        tensors = {family.prefix + name: t for name, t in tensors.items()}
-    with problems:
-        model = blank(config)
-        state = state_of(model)
-        wanted = publish(state, family.rules, torch.float32)
-        _compare(family, wanted, tensors, problems, tied=config.tied)
-        if not problems.found:
-            shapes = {name: weight.shape for name, weight in state.items()}
-            fill(model, adopt(tensors, family.rules, shapes))
-        return model
-    return None
-
-
-def _bound(
-    config: TransformerConfig, tensors: Weights, problems: Problems
-) -> None:
-    """Refuse sizes that no tensor has, before a model is made of them."""
-    if config.n_layers > len(tensors):
-        problems.add(
-            f"{config.n_layers} layers, but {len(tensors)} tensors in all"
-        )
-    longest = max(max(t.shape, default=1) for t in tensors.values())
-    for name in ("vocab_size", "d_model", "d_head", "n_heads", "d_ff"):
-        if getattr(config, name) > longest:
-            problems.add(
-                f"{name} is {getattr(config, name)}, but no tensor has a "
-                f"side above {longest}"
-            )
-
-
-def _compare(
-    family: Family,
-    wanted: Weights,
-    given: Weights,
-    problems: Problems,
-    *,
-    tied: bool,
-) -> None:
-    obsolete = re.compile(family.obsolete)
-    spare = {name for name in given if obsolete.fullmatch(name)}
-    if tied:
-        spare.add(family.head)
-    missing = set(wanted) - set(given)
-    extra = set(given) - set(wanted) - spare
-    if missing:
-        problems.add(f"missing: {listed(missing)}")
-    if extra:
-        problems.add(f"not part of {family.architecture}: {listed(extra)}")
-    for name in sorted(set(wanted) & set(given)):
-        shape, due = tuple(given[name].shape), tuple(wanted[name].shape)
-        if shape != due:
-            problems.add(f"{name} has the shape {shape}, not {due}")
-        if given[name].dtype not in _NUMBERS:
-            problems.add(
-                f"{name} holds {given[name].dtype}, not floating-point "
-                "numbers of 16 bits or more"
-            )
 
 
 def save(  # noqa: PLR0913

@@ -35,8 +35,9 @@ _PROJECTIONS = {
     for kind in ("weight", "bias")
 }
 _FEEDFORWARD = {
-    f"feedforward.{name}.weight": f"mlp.{name}_proj.weight"
+    f"feedforward.{name}.{kind}": f"mlp.{name}_proj.{kind}"
     for name in ("gate", "up", "down")
+    for kind in ("weight", "bias")
 }
 _QK_NORMS = {
     f"attention.{name}.weight": f"self_attn.{name}.weight"

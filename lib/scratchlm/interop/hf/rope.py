@@ -10,8 +10,16 @@ from dataclasses import fields
 from functools import partial
 from typing import Any, NamedTuple
 
+from scratchlm.interop.files import listed, shortened
 from scratchlm.interop.hf.config import Aspect, Parts
-from scratchlm.interop.settings import Reader, Settings, settings_of
+from scratchlm.interop.settings import (
+    ORIGINAL,
+    PLAIN_ROPE,
+    Reader,
+    Settings,
+    rope_table,
+    settings_of,
+)
 from scratchlm.model.embeddings.angles import Scaling
 from scratchlm.model.positions.context_extension import (
     Llama3Scaling,
@@ -33,7 +41,6 @@ class _Row(NamedTuple):
 _FACTOR = {"factor": "factor"}
 _LLAMA3 = {"low_freq_factor": "low_factor", "high_freq_factor": "high_factor"}
 _YARN = {"beta_fast": "beta_fast", "beta_slow": "beta_slow"}
-_ORIGINAL = "original_max_position_embeddings"
 _SHARPER = "attention_factor"
 _SCALINGS = {
     "linear": _Row(PositionInterpolation, _FACTOR, {}),
@@ -47,7 +54,6 @@ _REFUSED = {
     "mscale_all_dim": (None,),
     "truncate": (True,),
 }
-_NAMES = {"rope_type", "type", "rope_theta", _ORIGINAL, _SHARPER, *_REFUSED}
 
 
 def rope(*, theta: float = 10_000.0) -> Aspect:
@@ -58,33 +64,32 @@ def rope(*, theta: float = 10_000.0) -> Aspect:
     """
 
     def read(reader: Reader) -> Parts:
-        nested = reader.table("rope_scaling") | reader.table("rope_parameters")
-        inner = Reader(nested, reader.problems)
+        kind, inner = rope_table(reader)
         base = inner.number("rope_theta", reader.number("rope_theta", theta))
-        kind = str(nested.get("rope_type", nested.get("type", "default")))
         for name, allowed in _REFUSED.items():
             inner.only(name, *allowed)
         reader.only("partial_rotary_factor", 1.0)
         scaling = None
         if kind in _SCALINGS:
             longest = reader.size("max_position_embeddings")
-            scaling = _scaling(_SCALINGS[kind], inner, longest)
-        elif kind != "default" or set(nested) - _NAMES:
-            inner.problems.add(
-                f"RoPE is {nested}; the types known here are default, "
-                f"{', '.join(_SCALINGS)}"
+            original = reader.size(ORIGINAL, inner.size(ORIGINAL, longest))
+            scaling = _scaling(_SCALINGS[kind], inner, original)
+        elif kind != "default":
+            reader.problems.add(
+                f"RoPE's type is {shortened(kind, 80)}; the types known here "
+                f"are default, {', '.join(_SCALINGS)}"
             )
         return {"rotary": partial(Rotary, theta=base, scaling=scaling)}
 
     return Aspect(read, _write)
 
 
-def _scaling(row: _Row, inner: Reader, longest: int) -> Scaling | None:
-    strange = set(inner.settings) - _NAMES - set(row.numbers)
+def _scaling(row: _Row, inner: Reader, original: int) -> Scaling | None:
+    strange = set(inner.settings) - PLAIN_ROPE - set(row.numbers)
     if strange:
         inner.problems.add(
-            f"RoPE has {', '.join(sorted(strange))}, which "
-            "no scaling of this package does"
+            f"RoPE has {listed(strange)}, which no scaling of this package "
+            "does"
         )
     numbers: dict[str, Any] = {
         ours: inner.number(name, row.defaults.get(name))
@@ -92,7 +97,7 @@ def _scaling(row: _Row, inner: Reader, longest: int) -> Scaling | None:
     }
     known = {field.name for field in fields(row.made)}
     if "original" in known:
-        numbers["original"] = inner.size(_ORIGINAL, longest)
+        numbers["original"] = original
     if _SHARPER in known:
         numbers[_SHARPER] = inner.number_or_none(_SHARPER, None)
     with inner.problems:
@@ -106,7 +111,7 @@ def _write(config: TransformerConfig) -> Settings:
     scaling = given.get("scaling")
     for kind, row in _SCALINGS.items():
         if type(scaling) is row.made:
-            names = row.numbers | {_ORIGINAL: "original", _SHARPER: _SHARPER}
+            names = row.numbers | {ORIGINAL: "original", _SHARPER: _SHARPER}
             values = {n: getattr(scaling, o, None) for n, o in names.items()}
             told = {n: v for n, v in values.items() if v is not None}
             settings["rope_scaling"] = {"rope_type": kind, **told}

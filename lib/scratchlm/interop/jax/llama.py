@@ -89,6 +89,15 @@ def rotate(
     return jnp.concatenate((a * cos - b * sin, b * cos + a * sin), -1)
 
 
+def linear(
+    block: Weights, name: str, x: Float[Array, "B T n"]
+) -> Float[Array, "B T m"]:
+    """Multiply by a matrix, and add its bias where the model has one."""
+    y = x @ block[name].T
+    bias = block.get(f"{name}_bias")
+    return y if bias is None else y + bias
+
+
 def attention(
     block: Weights,
     x: Float[Array, "B T D"],
@@ -101,24 +110,24 @@ def attention(
     """
     n_groups = config.n_kv_heads
     split = *x.shape[:2], -1, config.d_head
-    q = rotate((x @ block["query"].T).reshape(split), turned)
-    k = rotate((x @ block["key"].T).reshape(split), turned)
-    v = (x @ block["value"].T).reshape(split)
+    q = rotate(linear(block, "query", x).reshape(split), turned)
+    k = rotate(linear(block, "key", x).reshape(split), turned)
+    v = linear(block, "value", x).reshape(split)
     q = q.reshape(*x.shape[:2], n_groups, -1, config.d_head)
     scores = jnp.einsum("btkgh,bskh->bkgts", q, k) * config.d_head**-0.5
     causal = jnp.tri(x.shape[1], dtype=bool)
     scores = jnp.where(causal, scores.astype(jnp.float32), -jnp.inf)
     weights = jax.nn.softmax(scores).astype(v.dtype)
     mixed = jnp.einsum("bkgts,bskh->btkgh", weights, v)
-    return mixed.reshape(*x.shape[:2], -1) @ block["output"].T
+    return linear(block, "output", mixed.reshape(*x.shape[:2], -1))
 
 
 def feedforward(
     block: Weights, x: Float[Array, "B T D"]
 ) -> Float[Array, "B T D"]:
     """Work on each position alone."""
-    gate = jax.nn.silu(x @ block["gate"].T)
-    return (gate * (x @ block["up"].T)) @ block["down"].T
+    gate = jax.nn.silu(linear(block, "gate", x))
+    return linear(block, "down", gate * linear(block, "up", x))
 
 
 @partial(jax.jit, static_argnames="config")
