@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import jaxtyping
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from torch import nn
@@ -23,10 +22,23 @@ def _unchecked():
 
 
 # PyTorch takes seconds to record a graph, and twice as long under coverage.
+@pytest.fixture
+def run():
+    """A function from a file and tokens to what ONNX Runtime computes."""
+    import onnxruntime
+
+    def compute(path, tokens):
+        session = onnxruntime.InferenceSession(path)
+        (logits,) = session.run(None, {"tokens": tokens.numpy()})
+        return logits
+
+    return compute
+
+
 @pytest.mark.untraced
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["gpt2", "mistral"])
-def test_the_graph_gives_our_logits(name, publish, tmp_path, capfd):
+def test_the_graph_gives_our_logits(name, publish, run, tmp_path, capfd):
     """A mask recorded at one length, or a batch of one; positions that begin
     at another place; a progress report in the reader's notebook."""
     model = hf.load(publish(name)).model
@@ -35,27 +47,24 @@ def test_the_graph_gives_our_logits(name, publish, tmp_path, capfd):
     onnx.export(model, path)
     assert capfd.readouterr() == ("", "")
     assert [p.name for p in path.parent.iterdir()] == ["model.onnx"]
-    session = onnxruntime.InferenceSession(path)
     for shape in SHAPES:
         tokens = torch.randint(96, shape)
-        (logits,) = session.run(None, {"tokens": tokens.numpy()})
         np.testing.assert_allclose(
-            logits, model(tokens).numpy(), rtol=0, atol=1e-4
+            run(path, tokens), model(tokens).numpy(), rtol=0, atol=1e-4
         )
     again = model.state_dict()
     assert all(torch.equal(again[n], w) for n, w in state.items())
 
 
 @torch.no_grad()
-def test_a_head_that_is_turned_in_part_has_a_form(small, tmp_path):
+def test_a_head_that_is_turned_in_part_has_a_form(small, run, tmp_path):
     """All axes turned in the graph, and some in the model; or a table that
     serves at both ends and is left out at one."""
     config = replace(small.config, d_rotary=4, n_layers=1, tied=True)
     model = Transformer(config).eval()
     onnx.export(model, tmp_path / "model.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     tokens = torch.randint(96, (2, 24))
-    (logits,) = session.run(None, {"tokens": tokens.numpy()})
+    logits = run(tmp_path / "model.onnx", tokens)
     expected = model(tokens).numpy()
     np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-4)
 

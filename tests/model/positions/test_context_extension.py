@@ -4,8 +4,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import LlamaConfig
-from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from scratchlm.model.embeddings.angles import rope_frequencies
 from scratchlm.model.positions.context_extension import (
@@ -20,9 +18,22 @@ HEADS = [(64, 1e4, 2048), (128, 5e5, 8192), (32, 1e4, 64), (8, 1e6, 4096)]
 LLAMA = Llama3Scaling(8.0, low_factor=1.0, high_factor=4.0, original=8192)
 
 
+def computed(kind, *given, **settings):
+    """Frequencies and attention factor of transformers.
+
+    It is imported here, since it takes two seconds of each worker that does
+    nothing but collect.
+    """
+    from transformers import LlamaConfig
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+    return ROPE_INIT_FUNCTIONS[kind](LlamaConfig(**settings), "cpu", *given)
+
+
 def theirs(kind, d_head, theta, original, **options):
-    """Frequencies and attention factor of transformers."""
-    config = LlamaConfig(
+    """The same, for one head of this width."""
+    return computed(
+        kind,
         hidden_size=d_head,
         num_attention_heads=1,
         num_key_value_heads=1,
@@ -30,7 +41,6 @@ def theirs(kind, d_head, theta, original, **options):
         max_position_embeddings=original,
         rope_parameters={"rope_type": kind, "rope_theta": theta, **options},
     )
-    return ROPE_INIT_FUNCTIONS[kind](config, "cpu")
 
 
 def assert_same(scaling, kind, head, **options):
@@ -91,7 +101,9 @@ class TestEqualsTransformers:
         # Their `dynamic` kind, at `factor` times the length and with its
         # own factor at 1, has the base of this one.
         d_head, theta, original = head
-        config = LlamaConfig(
+        frequencies, _ = computed(
+            "dynamic",
+            int(factor * original),
             head_dim=d_head,
             max_position_embeddings=original,
             rope_parameters={
@@ -100,8 +112,6 @@ class TestEqualsTransformers:
                 "factor": 1.0,
             },
         )
-        compute = ROPE_INIT_FUNCTIONS["dynamic"]
-        frequencies, _ = compute(config, "cpu", int(factor * original))
         ours = NTKAware(factor)(rope_frequencies(d_head, theta))
         torch.testing.assert_close(ours, frequencies, rtol=2e-6, atol=1e-6)
 

@@ -6,11 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
-from transformers import LlamaConfig
-from transformers.models.llama.modeling_llama import (
-    LlamaRotaryEmbedding,
-    apply_rotary_pos_emb,
-)
 
 from scratchlm.model.attention.attention import Attention, unturned
 from scratchlm.model.attention.core_attention import DotProduct
@@ -77,6 +72,12 @@ def test_attention_does_not_see_where_a_text_begins():
 def test_equals_the_turn_of_llama_in_transformers():
     """Neighbouring axes paired: the relative property holds, and each
     published checkpoint answers with nonsense."""
+    from transformers import LlamaConfig
+    from transformers.models.llama.modeling_llama import (
+        LlamaRotaryEmbedding,
+        apply_rotary_pos_emb,
+    )
+
     q, k, positions = vectors(0, 2, 3, 40, 16), vectors(1, 2, 3, 40, 16), 40
     config = LlamaConfig(
         hidden_size=48,

@@ -6,7 +6,6 @@ import zlib
 
 import numpy as np
 import pytest
-from scipy import optimize
 
 from scratchlm.text.cleaning.messy_web import messy_pages
 from scratchlm.text.cleaning.quality import (
@@ -72,6 +71,8 @@ def test_the_fit_equals_scipy():
         logits = matrix @ parameters[:-1] + parameters[-1]
         losses = np.logaddexp(0, logits) - labels * logits
         return losses.mean() + penalty / 2 * (parameters[:-1] ** 2).sum()
+
+    from scipy import optimize
 
     best = optimize.minimize(loss, np.zeros(33), tol=1e-10)
     weights, bias = fit_logistic(rows, labels, penalty=penalty, steps=2000)

@@ -5,7 +5,6 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
 
 from scratchlm.text.corpora.interpreter import python_docs
 from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer
@@ -50,6 +49,8 @@ def test_transformers_encodes_equally(trained, saved):
     ours = trained("wordpiece")
     text = "the tests , these are\n\n  of<|endoftext|> <|end of turn|>"
     ids = ours.encode(text, allowed_special="all")
+    from transformers import AutoTokenizer
+
     loaded = AutoTokenizer.from_pretrained(saved("wordpiece"))
     assert loaded(text)["input_ids"] == ids
     assert loaded.decode(ids) == text
