@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from scratchlm.model.block.kernels.fused_rms_norm import FusedRMSNorm
 from scratchlm.model.block.norm import LayerNorm, RMSNorm
 
+# The definition, and what must do the same in fewer passes.
+each_kind = pytest.mark.parametrize("kind", [RMSNorm, FusedRMSNorm])
 SHAPES = st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple)
 
 
@@ -18,9 +21,9 @@ def draw(*shape, dtype=torch.float64):
     return made.requires_grad_()
 
 
-def rms_norm(x, weight, eps):
+def rms_norm(x, weight, eps, kind=RMSNorm):
     """The module, as a function of its weight."""
-    norm = RMSNorm(weight.shape, eps=eps)
+    norm = kind(weight.shape, eps=eps)
     return functional_call(norm, {"weight": weight}, (x,))
 
 
@@ -50,12 +53,13 @@ def test_rms_norm_equals_the_formula(shape, leading, eps):
     )
 
 
+@each_kind
 @pytest.mark.parametrize("shape", [(6,), (2, 3)])
-def test_rms_norm_passes_gradcheck(shape):
+def test_rms_norm_passes_gradcheck(kind, shape):
     """A backward that is derived for one axis and applied to two."""
     torch.manual_seed(0)
     x, weight = draw(2, 4, *shape), draw(*shape)
-    assert torch.autograd.gradcheck(rms_norm, (x, weight, 1e-6))
+    assert torch.autograd.gradcheck(rms_norm, (x, weight, 1e-6, kind))
 
 
 @pytest.mark.parametrize("shape", [(64,), (4, 16)])
@@ -78,22 +82,24 @@ def test_rms_norm_equals_pytorchs(shape, dtype, bound):
     torch.testing.assert_close(ours, theirs, rtol=bound, atol=bound)
 
 
+@each_kind
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_is_computed_in_float32(dtype):
+def test_half_precision_is_computed_in_float32(kind, dtype):
     """Squares summed in half precision, which overflow or stop growing;
     and a result that was rounded more than once."""
     torch.manual_seed(0)
     x = (300 * torch.randn(4, 4096)).to(dtype).requires_grad_()
     weight = torch.rand(4096).to(dtype)
     exact = rms_norm_naive(x.double(), weight.double(), 1e-6)
-    differs = rms_norm(x, weight, 1e-6) != exact.to(dtype)
+    differs = rms_norm(x, weight, 1e-6, kind) != exact.to(dtype)
     assert differs.double().mean() < 1e-3  # the ties of rounding
 
 
-def test_weights_may_be_wider_than_the_stream():
+@each_kind
+def test_weights_may_be_wider_than_the_stream(kind):
     """Mixed precision: float32 weights turned a bfloat16 stream into a
     float32 one when no gradient was asked for."""
-    norm, x = RMSNorm(8), torch.ones(2, 8, dtype=torch.bfloat16)
+    norm, x = kind(8), torch.ones(2, 8, dtype=torch.bfloat16)
     with torch.no_grad():
         assert norm(x).dtype == torch.bfloat16
     y = norm(x)
@@ -102,33 +108,35 @@ def test_weights_may_be_wider_than_the_stream():
     assert norm.weight.grad.dtype == torch.float32
 
 
+@each_kind
 @pytest.mark.parametrize("grad", [True, False])
 @pytest.mark.parametrize(
     ("shape", "wide"),
     [((2, 6), (4,)), ((4,), (2, 4)), ((3, 2, 4), (8,)), ((2, 1), (4,))],
 )
-def test_another_width_is_refused(shape, wide, grad):
+def test_another_width_is_refused(kind, shape, wide, grad):
     """Twelve numbers in rows of four: a norm across vectors, and no error
     where gradients are asked for."""
     with (
         torch.set_grad_enabled(grad),
         pytest.raises(ValueError, match=r"the shape \(.*make the norm for"),
     ):
-        rms_norm(draw(*shape), draw(*wide), 1e-6)
+        rms_norm(draw(*shape), draw(*wide), 1e-6, kind)
 
 
-def test_the_check_of_the_width_can_be_recorded():
+@each_kind
+def test_the_check_of_the_width_can_be_recorded(kind):
     """A check that a compiler, an exporter or a tensor without numbers
     cannot pass."""
     x = torch.ones(3, 2, 4, device="meta")
-    assert RMSNorm((2, 4)).to("meta")(x).shape == x.shape
+    assert kind((2, 4)).to("meta")(x).shape == x.shape
     n_rows = torch.export.Dim.DYNAMIC
     with torch.no_grad():
         recorded = torch.export.export(
-            RMSNorm(8), (torch.ones(3, 8),), dynamic_shapes=({0: n_rows},)
+            kind(8), (torch.ones(3, 8),), dynamic_shapes=({0: n_rows},)
         )
     x = draw(5, 8, dtype=torch.float32)
-    torch.testing.assert_close(recorded.module()(x), RMSNorm(8)(x))
+    torch.testing.assert_close(recorded.module()(x), kind(8)(x))
 
 
 @pytest.mark.parametrize("norm", [LayerNorm(4), RMSNorm(4)])

@@ -1,4 +1,7 @@
-"""The losses in slices and blocks against their definition."""
+"""The losses in slices and blocks against their definition.
+
+What both have to do is tested beside the definition.
+"""
 
 import pytest
 import torch
@@ -49,42 +52,6 @@ def test_gradients_are_right():
     )
 
 
-def test_positions_that_do_not_count():
-    """A padded row whose zeros enter the mean makes every loss look small,
-    and whose gradient teaches the model to write padding."""
-    logits, targets = draw(2, 3, 5)
-    targets[1] = -100
-    torch.testing.assert_close(
-        fused_cross_entropy(logits, targets), cross_entropy(logits, targets)
-    )
-    fused_cross_entropy(logits, targets).backward()
-    assert (logits.grad[1] == 0).all()
-    other = targets.where(targets != -100, -1)
-    torch.testing.assert_close(
-        fused_cross_entropy(logits, other, ignore=-1),
-        cross_entropy(logits, targets),
-    )
-
-
-def test_half_precision_is_summed_in_float32():
-    """bfloat16 has eight bits: its own loss is off in the third digit."""
-    logits, targets = draw(4, 64, 512, torch.bfloat16)
-    ours = fused_cross_entropy(logits, targets)
-    assert ours.dtype == torch.float32
-    torch.testing.assert_close(ours, cross_entropy(logits.float(), targets))
-    ours.backward()
-    assert logits.grad.dtype == torch.bfloat16
-
-
-def test_large_scores_stay_finite():
-    """exp(1000) is infinite; the maximum must be taken off first."""
-    logits = torch.tensor([[1000.0, 0.0]], requires_grad=True)
-    value = fused_cross_entropy(logits, torch.tensor([1]))
-    assert value == 1000
-    value.backward()
-    assert logits.grad.tolist() == [[1, -1]]
-
-
 @pytest.mark.slow  # a compiler of C++ runs
 def test_compiled_equals_eager(unchecked):
     """The compiler takes another path through the function."""
@@ -93,16 +60,6 @@ def test_compiled_equals_eager(unchecked):
     torch.testing.assert_close(
         compiled(logits, targets), fused_cross_entropy(logits, targets)
     )
-
-
-@pytest.mark.parametrize(
-    ("target", "message"), [(-100, "does not count"), (5, "from 5 to 5")]
-)
-def test_hostile_targets_are_refused(target, message):
-    """A mean of nothing is nan, and a gather past the end reads anything."""
-    logits, targets = draw(2, 3, 5)
-    with pytest.raises(ValueError, match=message):
-        fused_cross_entropy(logits, targets.fill_(target))
 
 
 def head(n_rows, n_tokens, vocab_size, dtype=torch.double):
