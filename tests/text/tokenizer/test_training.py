@@ -124,6 +124,20 @@ def test_text_with_too_few_pairs_gives_a_smaller_vocabulary():
     assert BPETokenizer.train(["abc"], 256).merges == ()
 
 
+def test_spelled_special_tokens_do_not_count():
+    """A corpus with one mark per document, whose letters take the first
+    merges although no text is ever encoded to them."""
+    plain = BPETokenizer.train(["she sells", "sea shells"], 261)
+    marked = "<|end|>she sells<|end|><|end|>sea shells<|end|>"
+    tokenizer = BPETokenizer.train([marked], 262, special_tokens=["<|end|>"])
+    assert tokenizer.merges == plain.merges
+    with_colon = r"[^:]+:?"
+    tokenizer = BPETokenizer.train(
+        ["a:bb:a:"], 258, pattern=with_colon, special_tokens=[":"]
+    )
+    assert tokenizer.merges == ((b"b", b"b"),)
+
+
 def test_special_tokens_come_last(capsys):
     """Special tokens that shift the ids of the others."""
     tokenizer = BPETokenizer.train(

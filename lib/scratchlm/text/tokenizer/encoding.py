@@ -10,7 +10,7 @@ from functools import cached_property
 from scratchlm.foundation.arrays import Numbers
 from scratchlm.text.tokenizer.arrays.encoding import BlockEncoder, groups
 from scratchlm.text.tokenizer.merging import MergeRules
-from scratchlm.text.tokenizer.patterns import PATTERNS, Pattern
+from scratchlm.text.tokenizer.patterns import PATTERNS, Cutter
 from scratchlm.text.tokenizer.spelling import TextSpeller
 
 # Characters from which arrays win (measured here, on files of which one chunk
@@ -26,7 +26,7 @@ class TextMerger(TextSpeller):
         rules: merge a piece.
     """
 
-    def __init__(self, pattern: Pattern, rules: MergeRules):
+    def __init__(self, pattern: Cutter, rules: MergeRules):
         super().__init__(pattern, lambda piece: rules.apply(piece.encode()))
         self.rules = rules
 
@@ -49,8 +49,8 @@ class TextMerger(TextSpeller):
 
     @cached_property
     def _named(self) -> bool:
-        return PATTERNS.get(self.pattern.name) == self.pattern
+        return self.pattern in PATTERNS.values()
 
     @cached_property
     def _blocks(self) -> BlockEncoder:
-        return BlockEncoder(self.rules, self.pattern.name)
+        return BlockEncoder(self.rules, str(self.pattern.name))

@@ -10,8 +10,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import regex
+
+# A name or a regular expression; or several, one step after another.
+PatternName: TypeAlias = str | tuple[str, ...]
 
 GPT2 = (
     r"'(?:[sdmt]|ll|ve|re)"  # the English contractions
@@ -73,6 +77,29 @@ _LINED_CHUNKS = (
 )
 
 
+@runtime_checkable
+class Cutter(Protocol):
+    """What cuts text into pieces: a pattern, or several in turn."""
+
+    @property
+    def name(self) -> PatternName:
+        """What :func:`find_pattern` finds it by."""
+
+    @property
+    def expression(self) -> PatternName:
+        """The regular expression of one piece, or one for each step."""
+
+    @property
+    def chunks(self) -> str | None:
+        """An expression of whole pieces side by side, if one is known."""
+
+    def pieces(self, text: str) -> list[str]:
+        """The pieces of a text, which joined give the text again."""
+
+    def split(self, text: str) -> list[str]:
+        """The chunks of a text; its pieces, where chunks are not known."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pattern:
     """A rule that cuts text into pieces.
@@ -127,6 +154,41 @@ class Pattern:
             end = match.end()
         if end < len(text):
             yield text[end:]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatternSteps:
+    """Several patterns, each of which cuts the pieces of the one before.
+
+    A later pattern sees one piece at a time, and not what is around it.
+
+    Args:
+        steps: the patterns, in turn.
+    """
+
+    steps: tuple[Pattern, ...]
+    chunks: None = None
+
+    @property
+    def name(self) -> tuple[str, ...]:
+        """The name of each step."""
+        return tuple(step.name for step in self.steps)
+
+    @property
+    def expression(self) -> tuple[str, ...]:
+        """The expression of each step."""
+        return tuple(step.expression for step in self.steps)
+
+    def pieces(self, text: str) -> list[str]:
+        """The pieces of a text, which joined give the text again."""
+        pieces = [text] if text else []
+        for step in self.steps:
+            pieces = [p for piece in pieces for p in step.pieces(piece)]
+        return pieces
+
+    def split(self, text: str) -> list[str]:
+        """The pieces: of what lies safely side by side nothing is known."""
+        return self.pieces(text)
 
 
 def in_ascii(expression: str) -> str:
@@ -191,14 +253,27 @@ _BY_EXPRESSION = {p.expression: p for p in PATTERNS.values()} | {
 }
 
 
-def find_pattern(name: str) -> Pattern:
+def find_pattern(name: PatternName) -> Pattern | PatternSteps:
     """The pattern of a name, or of a regular expression.
 
     Args:
-        name: ``gpt2``, ``cl100k``, ``o200k`` or a regular expression.
+        name: ``gpt2``, ``cl100k``, ``o200k`` or a regular expression; or
+            several of these, each of which cuts the pieces of the one before.
 
     Raises:
-        ValueError: the expression is malformed or matches the empty text.
+        ValueError: an expression is malformed or matches the empty text.
     """
+    if isinstance(name, str):
+        return _find_one(name)
+    steps = tuple(map(_find_one, name))
+    if not steps:
+        raise ValueError(
+            "the pattern has no steps; give gpt2, cl100k, o200k or a regular "
+            "expression of one piece"
+        )
+    return steps[0] if len(steps) == 1 else PatternSteps(steps=steps)
+
+
+def _find_one(name: str) -> Pattern:
     known = PATTERNS.get(name) or _BY_EXPRESSION.get(name)
     return known or Pattern(name=name, expression=name)

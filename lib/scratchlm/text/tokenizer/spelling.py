@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from scratchlm.foundation.arrays import Numbers
 from scratchlm.text.tokenizer.merging import token_ids
-from scratchlm.text.tokenizer.patterns import Pattern
+from scratchlm.text.tokenizer.patterns import Cutter
 from scratchlm.text.tokenizer.streaming import well_formed
 
 # Chunks kept, and the longest text worth keeping: together they bound the
@@ -54,10 +54,14 @@ class TextSpeller:
         spell: the tokens of a piece, one character ``chr(id)`` per token.
     """
 
-    def __init__(self, pattern: Pattern, spell: Callable[[str], str]):
+    def __init__(self, pattern: Cutter, spell: Callable[[str], str]):
         self.pattern = pattern
-        self.pieces = Remembered(spell, CHUNKS_KEPT // 4)
-        self.chunks = Remembered(self._spell_chunk)
+        kept = CHUNKS_KEPT // 4 if pattern.chunks else CHUNKS_KEPT
+        self.pieces = Remembered(spell, kept)
+        # Without chunks the pattern gives pieces, and to cut them again could
+        # cut them otherwise: what stood behind them is gone.
+        chunks = Remembered(self._spell_chunk)
+        self.chunks = chunks if pattern.chunks else self.pieces
 
     def ids(self, text: str) -> Numbers:
         """The ids of a text. A lone surrogate is taken for U+FFFD."""

@@ -8,7 +8,7 @@ where whatever follows leaves the pieces before it as they are.
 import re
 from collections.abc import Iterable, Iterator
 
-from scratchlm.text.tokenizer.patterns import WHITE_SPACE, Pattern
+from scratchlm.text.tokenizer.patterns import WHITE_SPACE, Cutter
 from scratchlm.text.tokenizer.special_tokens import SpecialTokens, find_any
 
 # Characters collected before a cut is sought, and how far back from the end.
@@ -26,7 +26,7 @@ SAFE_CUT = re.compile(rf"(?<={_S})(?= {_S})|(?<={_S}\n)(?=[^{WHITE_SPACE}/])")
 LOOKAHEAD = 3
 
 
-def settle(pattern: Pattern, text: str) -> tuple[list[str], int]:
+def settle(pattern: Cutter, text: str) -> tuple[list[str], int]:
     """The part of a text that is settled whatever text follows.
 
     Args:
@@ -56,7 +56,7 @@ def settle(pattern: Pattern, text: str) -> tuple[list[str], int]:
 
 def segments(
     chunks: Iterable[str],
-    pattern: Pattern,
+    pattern: Cutter,
     special: SpecialTokens,
     allowed: frozenset[str],
 ) -> Iterator[tuple[str, str]]:

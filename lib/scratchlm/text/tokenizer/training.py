@@ -8,7 +8,13 @@ they are, and a heap says which pair comes next.
 import gc
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from functools import partial
 from heapq import heappop, heappush
@@ -21,15 +27,23 @@ from tqdm import tqdm
 from scratchlm.foundation.arguments import not_one_string
 from scratchlm.foundation.parallel import batches, n_workers, ordered_map
 from scratchlm.text.tokenizer.merging import Pair
-from scratchlm.text.tokenizer.patterns import Pattern, find_pattern
-from scratchlm.text.tokenizer.special_tokens import SpecialTokens
+from scratchlm.text.tokenizer.patterns import (
+    Cutter,
+    PatternName,
+    find_pattern,
+)
+from scratchlm.text.tokenizer.special_tokens import (
+    Finder,
+    SpecialTokens,
+    find_any,
+)
 
 
 def train_bpe(  # noqa: PLR0913
     texts: Iterable[str],
     vocab_size: int,
     *,
-    pattern: str,
+    pattern: PatternName,
     special_tokens: Sequence[str],
     workers: int | None,
     progress: bool,
@@ -40,7 +54,9 @@ def train_bpe(  # noqa: PLR0913
         The fields of a ``BPETokenizer``.
     """
     n_merges = _room_for_merges(texts, vocab_size, special_tokens)
-    counts = count_pieces(texts, pattern, workers=workers)
+    counts = count_pieces(
+        texts, pattern, special_tokens=special_tokens, workers=workers
+    )
     if not counts:
         raise ValueError("there is no text to train on: every text is empty")
     merges = learn_merges(counts, n_merges, progress=progress)
@@ -79,20 +95,27 @@ def _room_for_merges(
 
 
 def count_pieces(
-    texts: Iterable[str], pattern: str, *, workers: int | None = None
+    texts: Iterable[str],
+    pattern: PatternName,
+    *,
+    special_tokens: Collection[str] = (),
+    workers: int | None = None,
 ) -> Counter[str]:
     """Count the pieces of a corpus, on several processes where it pays.
 
     Args:
         texts: the documents; no piece crosses from one into the next.
         pattern: a name or a regular expression, as ``find_pattern`` takes.
+        special_tokens: where a text spells one, it is cut, and the spelling
+            counts for nothing: no text will be encoded to its letters.
         workers: processes; None takes one per core. A corpus of one batch
             is counted in this process whatever the number.
 
     Returns:
         How often each piece occurs; the same whatever ``workers``.
     """
-    count = partial(_count_batch, find_pattern(pattern))
+    special = find_any(frozenset(special_tokens))
+    count = partial(_count_batch, find_pattern(pattern), special)
     workers = n_workers(workers)
     parts = batches(texts)
     first = list(islice(parts, 2))
@@ -239,11 +262,14 @@ def _as_bytes(piece: str) -> str:
     return piece.encode().decode("latin-1")
 
 
-def _count_batch(pattern: Pattern, texts: list[str]) -> Counter[str]:
+def _count_batch(
+    pattern: Cutter, special: Finder | None, texts: list[str]
+) -> Counter[str]:
     """Cut distinct chunks only: far fewer than there are chunks."""
     chunks: Counter[str] = Counter()
     for text in texts:
-        chunks.update(pattern.split(text))
+        for part in special.split(text) if special else (text,):
+            chunks.update(pattern.split(part))
     if not pattern.chunks:
         return chunks
     pieces: Counter[str] = Counter()
