@@ -103,7 +103,7 @@ class MergeRules:
 
     Raises:
         ValueError: a byte is missing, an id is not usable or given twice, or
-            a merge names no token or comes before a merge that it needs.
+            a merge names no token.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class MergeRules:
         whole_pieces: bool = False,
     ):
         _check_ids(vocab)
-        _check_order(vocab, merges)
+        _check_merges(vocab, merges)
         self.symbols = {token: chr(i) for token, i in vocab.items()}
         self.whole = self.symbols if whole_pieces else {}
         self.bytes = {b: vocab[bytes([b])] for b in range(256)}
@@ -161,9 +161,10 @@ def _check_ids(vocab: Mapping[bytes, int]) -> None:
         raise ValueError("two tokens of the vocabulary have the same id")
 
 
-def _check_order(vocab: Mapping[bytes, int], merges: Sequence[Pair]) -> None:
-    """A token must be complete before another is made of it."""
-    made = {left + right: i for i, (left, right) in enumerate(merges)}
+def _check_merges(vocab: Mapping[bytes, int], merges: Sequence[Pair]) -> None:
+    """The order may be any: a merge before those that make its parts waits
+    until they have made them, as in the published vocabularies that list
+    every cut of a token as a merge."""
     for i, (left, right) in enumerate(merges):
         for token in (left, right, left + right):
             if token not in vocab:
@@ -171,8 +172,3 @@ def _check_order(vocab: Mapping[bytes, int], merges: Sequence[Pair]) -> None:
                     f"merge {i}, {left!r} + {right!r}, needs the token "
                     f"{token!r}, which the vocabulary lacks"
                 )
-        if max(made.get(left, -1), made.get(right, -1)) >= i:
-            raise ValueError(
-                f"merge {i}, {left!r} + {right!r}, comes before a merge that "
-                "makes one of its parts; order the merges as they were learned"
-            )

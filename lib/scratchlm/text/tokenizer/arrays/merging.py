@@ -50,7 +50,8 @@ class ArrayMerger:
         self.products = token_ids(rules.products).astype(np.int32)
         pairs = token_ids("".join(rules.ranks)).astype(np.uint64)
         self.ranks = ExactTable(len(rules.ranks))
-        self.ranks.add(pairs[::2], pairs[1::2], np.arange(len(rules.ranks)))
+        ranks = np.array([*rules.ranks.values()], np.int64)
+        self.ranks.add(pairs[::2], pairs[1::2], ranks)
         first, second = np.divmod(np.arange(1 << 16), 256)
         self.byte_ranks = self._rank(self.bytes[first], self.bytes[second])
 
