@@ -43,7 +43,7 @@ def test_no_tokenizer_is_none(tmp_path):
 
 @pytest.mark.parametrize("model", [{"type": "WordLevel"}, None, {}])
 def test_a_tokenizer_of_another_kind_is_a_warning(model, tmp_path):
-    """Llama 2's, which normalises text, would keep its model from loading."""
+    """A list of words would keep its model from loading."""
     document = {"model": model, "pre_tokenizer": {}}
     (tmp_path / "tokenizer.json").write_text(json.dumps(document))
     with pytest.warns(UserWarning, match="use the tokenizers library"):

@@ -1,5 +1,6 @@
 """Hugging Face's libraries read what we write, and we read theirs."""
 
+import dataclasses
 import json
 from functools import cache
 
@@ -119,15 +120,14 @@ PARTS = "pre_tokenizer/pretokenizers"
     [
         ("model/type", "WordPiece", "'WordPiece', not 'BPE'"),
         ("model/dropout", 0.1, "dropout = 0.1"),
-        ("model/unk_token", "<unk>", "unk_token"),
+        ("model/continuing_subword_prefix", "##", "subword_prefix"),
         ("model/end_of_word_suffix", "</w>", "end_of_word_suffix"),
-        ("normalizer", {"type": "NFC"}, "normalizer"),
-        ("added_tokens/0/lstrip", True, "lstrip"),
+        ("normalizer", {"type": "Lowercase"}, "normalizer"),
+        ("decoder", {"type": "Metaspace"}, "decoder"),
         ("pre_tokenizer", {"type": "Whitespace"}, "Whitespace"),
         ("pre_tokenizer", None, "pre_tokenizer"),
-        (f"{PARTS}/1/add_prefix_space", True, "ends in"),
-        (f"{PARTS}/1/use_regex", True, "splits twice"),
-        (f"{PARTS}/0/type", "Digits", "Digits"),
+        (f"{PARTS}/1/add_prefix_space", True, "add_prefix_space"),
+        (f"{PARTS}/0/type", "Whitespace", "Whitespace"),
         (f"{PARTS}/0/behavior", "Removed", "Removed"),
         (f"{PARTS}/0/pattern/Regex", "(", "bad pattern"),
         ("model/vocab", {"a": 0}, "lacks 255"),
@@ -149,3 +149,104 @@ def test_foreign_files_are_refused(tmp_path, edited, place, value, message):
         BPETokenizer.load(tmp_path)
     assert str(path) in str(error.value)
     assert path.read_bytes() == before
+
+
+def edited_by(tmp_path, change, **train):
+    """A trained tokenizer, its file changed, and both readings of it."""
+    BPETokenizer.train(DOCS[:9], 300, **train).save(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    document = json.loads(path.read_text("utf-8"))
+    change(document)
+    path.write_text(json.dumps(document), "utf-8")
+    return BPETokenizer.load(tmp_path), Tokenizer.from_file(str(path))
+
+
+def test_nfc_is_applied(tmp_path):
+    """Qwen's tokenizers bring text into the composed form."""
+    ours, theirs = edited_by(
+        tmp_path, lambda d: d.update(normalizer={"type": "NFC"})
+    )
+    text = "nai\u0308ve cafe\u0301"
+    assert ours.encode(text) == theirs.encode(text).ids
+    assert list(ours.encode_iterable(text)) == theirs.encode(text).ids
+
+
+THINK = {
+    "content": "<think>",
+    "special": False,
+    "normalized": False,
+    **dict.fromkeys(("single_word", "lstrip", "rstrip"), False),
+}
+
+
+def test_ordinary_added_tokens_are_text(tmp_path):
+    """`"special": false` taken for special: refused by encode, spelled out
+    in shards, and turned round by save, so that decoding drops it."""
+    ours, theirs = edited_by(
+        tmp_path,
+        lambda d: d["added_tokens"].append({"id": 300, **THINK}),
+        special_tokens=["<|endoftext|>"],
+    )
+    text = "some words <think> words"
+    ids = theirs.encode(text).ids
+    assert ours.encode(text) == ours.encode_ordinary(text) == ids
+    assert ours.encode_batch([text]) == [ids]
+    assert [a.tolist() for a in ours.encode_arrays([text])] == [ids]
+    assert ours.decode([*ids, 299], skip_special_tokens=True) == text
+    ours.save(tmp_path / "again")
+    saved = AutoTokenizer.from_pretrained(tmp_path / "again")
+    assert saved(text)["input_ids"] == ids
+    assert saved.decode([*ids, 299], skip_special_tokens=True) == text
+
+
+def test_normalising_forges_no_special_token(tmp_path):
+    """A special token that stands in the text only once it is normalised."""
+
+    def change(document):
+        document["normalizer"] = {"type": "NFKC"}
+        document["added_tokens"][0]["normalized"] = True
+
+    ours, theirs = edited_by(tmp_path, change, special_tokens=["<|end|>"])
+    forged = "\uff1c|end|\uff1e"
+    with pytest.raises(ValueError, match=r"special token '<\|end\|>'"):
+        ours.encode(forged)
+    allowed = ours.encode(forged, allowed_special="all")
+    assert allowed == theirs.encode(forged).ids == [299]
+    assert 299 not in ours.encode_ordinary(forged)
+
+
+def test_ids_behind_a_gap_are_saved(tmp_path):
+    """cl100k leaves an id free before its special tokens. Other libraries
+    number added tokens themselves, but for those in the vocabulary."""
+    plain = BPETokenizer.train(DOCS[:9], 300)
+    gap = {"<|endoftext|>": 301, "<|fim|>": 302, "<|endofprompt|>": 320}
+    ours = dataclasses.replace(plain, special_tokens=gap)
+    ours.save(tmp_path)
+    text = "hello<|endoftext|>hello<|endofprompt|>"
+    ids = ours.encode(text, allowed_special="all")
+    path = str(tmp_path / "tokenizer.json")
+    assert Tokenizer.from_file(path).encode(text).ids == ids
+    theirs = AutoTokenizer.from_pretrained(tmp_path)
+    assert theirs(text)["input_ids"] == ids
+    assert theirs.decode(ids, skip_special_tokens=True) == "hellohello"
+    assert BPETokenizer.load(tmp_path).fingerprint == ours.fingerprint
+
+
+def test_a_name_that_is_a_piece_is_refused(tmp_path):
+    """The special token \u0120hi, which a file writes as it does " hi"."""
+    plain = BPETokenizer.train(DOCS[:9], 300)
+    ours = dataclasses.replace(plain, special_tokens={"\u0120hi": 400})
+    with pytest.raises(ValueError, match="does not follow the vocabulary"):
+        ours.save(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_token_of_the_vocabulary_can_be_added(tmp_path):
+    """A padding token that is also a word, and two tokens with one id."""
+
+    def change(document):
+        row = {"id": document["model"]["vocab"]["!"], **THINK}
+        document["added_tokens"].append(row | {"content": "!"})
+
+    ours, theirs = edited_by(tmp_path, change)
+    assert ours.encode("hi! !") == theirs.encode("hi! !").ids

@@ -21,7 +21,13 @@ from jaxtyping import Integer, UInt
 from scratchlm.foundation.arrays import Numbers
 from scratchlm.foundation.parallel import batches, n_workers, ordered_map
 from scratchlm.text.tokenizer.file import Parts, read_folder, write_folder
-from scratchlm.text.tokenizer.patterns import Pattern, find_pattern
+from scratchlm.text.tokenizer.frame import Frame
+from scratchlm.text.tokenizer.patterns import (
+    Cutter,
+    PatternName,
+    find_pattern,
+)
+from scratchlm.text.tokenizer.preparation import Preparation, TextReader
 from scratchlm.text.tokenizer.special_tokens import SpecialTokens
 from scratchlm.text.tokenizer.spelling import TextSpeller
 from scratchlm.text.tokenizer.streaming import segments, whole_characters
@@ -36,15 +42,21 @@ class SubwordTokenizer(ABC):
 
     Args:
         pattern: ``gpt2``, ``cl100k``, ``o200k`` or the regular expression
-            that cuts text into pieces, across which no token reaches.
+            that cuts text into pieces, across which no token reaches; or
+            several of these, each of which cuts the pieces of the one before.
         special_tokens: the id of each special token.
+        preparation: what happens to text before it is cut.
+        frame: the tokens that stand around a text where a caller asks for
+            them.
 
     Raises:
         ValueError: the parts do not make a tokenizer; the message says why.
     """
 
-    pattern: str
+    pattern: PatternName
     special_tokens: dict[str, int] = field(default_factory=dict)
+    preparation: Preparation = field(default_factory=Preparation)
+    frame: Frame = field(default_factory=Frame)
 
     # Characters below which encode_batch starts no processes (guessed: less
     # than a second of work for one).
@@ -54,7 +66,15 @@ class SubwordTokenizer(ABC):
     def __post_init__(self) -> None:
         object.__setattr__(self, "pattern", self.cutter.name)
         self._check()
-        claims = [*self._own_ids(), *self.special.ids.values()]
+        both = self.special.names & self.preparation.added_tokens.keys()
+        if both:
+            raise ValueError(
+                f"{min(both)!r} is a special token and an ordinary added "
+                "one; give it once"
+            )
+        self.frame.check(self.added_ids)
+        new = [i for n, i in self.added_ids.items() if not self._has(n, i)]
+        claims = [*self._own_ids(), *new]
         bad = [i for i in claims if not 0 <= i <= maxunicode]
         if bad:
             raise ValueError(
@@ -63,7 +83,7 @@ class SubwordTokenizer(ABC):
         if len(set(claims)) < len(claims):
             raise ValueError(
                 "two tokens have the same id; give the special tokens "
-                f"{sorted(self.special_tokens)} ids that are free, from "
+                f"{sorted(self.added_ids)} ids that are free, from "
                 f"{max(self._own_ids()) + 1} on"
             )
 
@@ -79,6 +99,10 @@ class SubwordTokenizer(ABC):
     @abstractmethod
     def _own_ids(self) -> Collection[int]:
         """The ids of all tokens that are not special."""
+
+    def _has(self, _name: str, _id: int) -> bool:
+        """Whether an added token is one of the vocabulary, found anew."""
+        return False
 
     @abstractmethod
     def _identity(self) -> list[Any]:
@@ -99,7 +123,7 @@ class SubwordTokenizer(ABC):
         """Turn ids into text."""
 
     @cached_property
-    def cutter(self) -> Pattern:
+    def cutter(self) -> Cutter:
         """The pattern, ready to cut text."""
         return find_pattern(self.pattern)
 
@@ -109,18 +133,30 @@ class SubwordTokenizer(ABC):
         return SpecialTokens(self.special_tokens)
 
     @cached_property
+    def added_ids(self) -> dict[str, int]:
+        """The id of each added token, special or ordinary."""
+        return self.special_tokens | self.preparation.added_tokens
+
+    @cached_property
     def vocab_size(self) -> int:
         """The rows of an embedding, one more than the highest id."""
-        return max(*self._own_ids(), *self.special_tokens.values(), 0) + 1
+        return max(*self._own_ids(), *self.added_ids.values(), 0) + 1
 
     @cached_property
     def fingerprint(self) -> str:
         """A hash of all that determines the output, 64 hex digits."""
-        parts = json.dumps(self._identity())
+        said = self._identity()
+        if self.preparation != Preparation() or self.frame != Frame():
+            said.append(_identity(self.preparation, self.frame))
+        parts = json.dumps(said)
         return hashlib.sha256(parts.encode()).hexdigest()
 
     def encode(
-        self, text: str, *, allowed_special: str | Collection[str] = ()
+        self,
+        text: str,
+        *,
+        allowed_special: str | Collection[str] = (),
+        add_special_tokens: bool = False,
     ) -> list[int]:
         """Turn text into ids.
 
@@ -129,31 +165,41 @@ class SubwordTokenizer(ABC):
                 taken for U+FFFD.
             allowed_special: the special tokens that the text may hold, or
                 ``"all"``.
+            add_special_tokens: put those of the frame around the text, as
+                Hugging Face's libraries do unless they are told not to.
 
         Raises:
             ValueError: the text holds a special token that is not allowed.
         """
-        ids: list[int] = self._encode(text, allowed_special).tolist()
-        return ids
+        ids = self._encode(text, allowed_special)
+        framed = self._framed(ids) if add_special_tokens else ids
+        return list(framed.tolist())
 
     def encode_ordinary(self, text: str) -> list[int]:
         """Turn text into ids; special tokens in it are plain text."""
-        ids: list[int] = self._text.ids(text).tolist()
+        ids: list[int] = self._ordinary(text).tolist()
         return ids
 
     def encode_array(
-        self, text: str, *, allowed_special: str | Collection[str] = ()
+        self,
+        text: str,
+        *,
+        allowed_special: str | Collection[str] = (),
+        add_special_tokens: bool = False,
     ) -> UInt[np.ndarray, "T"]:
         """Encode into an array of the smallest type that fits every id.
 
         Args:
             text: as in :meth:`encode`, which also says what raises.
             allowed_special: as in :meth:`encode`.
+            add_special_tokens: as in :meth:`encode`.
 
         Returns:
             T ids.
         """
-        return self._encode(text, allowed_special).astype(self._dtype)
+        ids = self._encode(text, allowed_special)
+        framed = self._framed(ids) if add_special_tokens else ids
+        return framed.astype(self._dtype)
 
     def encode_arrays(
         self, texts: Sequence[str]
@@ -162,7 +208,7 @@ class SubwordTokenizer(ABC):
 
         Many short texts together can be faster than one by one.
         """
-        return [ids.astype(self._dtype) for ids in self._text.all_ids(texts)]
+        return [ids.astype(self._dtype) for ids in self._all_ordinary(texts)]
 
     def encode_batch(
         self,
@@ -170,6 +216,7 @@ class SubwordTokenizer(ABC):
         workers: int | None = None,
         *,
         allowed_special: str | Collection[str] = (),
+        add_special_tokens: bool = False,
     ) -> list[list[int]]:
         """Encode many texts, on several processes where it pays.
 
@@ -178,13 +225,15 @@ class SubwordTokenizer(ABC):
             workers: processes; None takes one per core, and one for a batch
                 that is done before processes have started.
             allowed_special: as in :meth:`encode`.
+            add_special_tokens: as in :meth:`encode`.
         """
         texts = list(texts)
         if workers is None and sum(map(len, texts)) < self._small_batch:
             workers = 1
         encode = partial(self._encode_all, allowed_special)
         encoded = ordered_map(encode, batches(texts), n_workers(workers))
-        return [ids.tolist() for batch in encoded for ids in batch]
+        framed = self._framed if add_special_tokens else lambda ids: ids
+        return [framed(ids).tolist() for batch in encoded for ids in batch]
 
     def encode_iterable(
         self,
@@ -197,7 +246,8 @@ class SubwordTokenizer(ABC):
         Args:
             chunks: the text, cut anywhere. With a pattern that is a regular
                 expression of your own, nothing is known about how far it
-                looks, and the whole stream is held.
+                looks, and the whole stream is held; and so it is where text
+                is prepared.
             allowed_special: as in :meth:`encode`.
 
         Raises:
@@ -206,6 +256,9 @@ class SubwordTokenizer(ABC):
         """
         allowed = self.special.allow(allowed_special)
         text = self.special.watch(whole_characters(chunks), allowed)
+        if self._reader:
+            yield from self.encode("".join(text), allowed_special=allowed)
+            return
         for part, name in segments(text, self.cutter, self.special, allowed):
             yield from self._text.ids(part).tolist()
             if name:
@@ -238,25 +291,60 @@ class SubwordTokenizer(ABC):
     def _dtype(self) -> np.dtype[Any]:
         return np.min_scalar_type(self.vocab_size - 1)
 
+    @cached_property
+    def _reader(self) -> TextReader | None:
+        """Prepares text; None where nothing is to be done."""
+        if self.preparation.is_trivial(self.special_tokens):
+            return None
+        return TextReader(self.special_tokens, self.preparation)
+
     def _encode(
         self, text: str, allowed_special: str | Collection[str]
     ) -> Numbers:
         """What :meth:`encode` gives, as an array."""
         allowed = self.special.allow(allowed_special)
         self.special.refuse(text, allowed)
-        if not allowed:
+        if not self._reader:
+            return self._joined(self.special.cut(text, allowed))
+        parts = [*self._reader.cut(text)]
+        for _, name in parts:  # which only the normalised text holds
+            if name in self.special.names:
+                self.special.refuse(name, allowed)
+        return self._joined(parts)
+
+    def _ordinary(self, text: str) -> Numbers:
+        """What :meth:`encode_ordinary` gives, as an array."""
+        if not self._reader:
             return self._text.ids(text)
-        parts = []
-        for part, name in self.special.cut(text, allowed):
-            parts.append(self._text.ids(part))
+        return self._joined(self._reader.cut(text, self.special.names))
+
+    def _all_ordinary(self, texts: Sequence[str]) -> list[Numbers]:
+        if not self._reader:
+            return self._text.all_ids(texts)
+        return [*map(self._ordinary, texts)]
+
+    def _joined(self, parts: Iterable[tuple[str, str]]) -> Numbers:
+        """The ids of texts and of the added tokens behind them."""
+        ids = []
+        for part, name in parts:
+            ids.append(self._text.ids(part))
             if name:
-                parts.append(np.array([self.special_tokens[name]]))
-        return np.concatenate(parts)
+                ids.append(np.array([self.added_ids[name]]))
+        return np.concatenate(ids) if len(ids) > 1 else ids[0]
+
+    def _framed(self, ids: Numbers) -> Numbers:
+        """The frame's tokens around a text's."""
+        before, after = (
+            np.array([self.added_ids[name] for name in names], np.int64)
+            for names in (self.frame.before, self.frame.after)
+        )
+        return np.concatenate([before, ids, after])
 
     def _encode_all(
         self, allowed_special: str | Collection[str], texts: list[str]
     ) -> list[Numbers]:
-        if allowed := self.special.allow(allowed_special):
+        allowed = self.special.allow(allowed_special)
+        if allowed or self._reader:
             return [self._encode(text, allowed) for text in texts]
         for text in texts:
             self.special.refuse(text, allowed)
@@ -284,3 +372,14 @@ class SubwordTokenizer(ABC):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), **self._fields()), ()
+
+
+def _identity(preparation: Preparation, frame: Frame) -> list[Any]:
+    """All of a preparation and a frame, as JSON can hold it."""
+    return [
+        [normalizer.rule for normalizer in preparation.normalizers],
+        sorted(preparation.added_tokens.items()),
+        sorted((n, vars(how)) for n, how in preparation.matching.items()),
+        preparation.prefix_space,
+        vars(frame),
+    ]

@@ -16,6 +16,7 @@ from scratchlm.text.tokenizer.base import SubwordTokenizer
 from scratchlm.text.tokenizer.bpe_file import bpe_document, bpe_fields
 from scratchlm.text.tokenizer.encoding import TextMerger
 from scratchlm.text.tokenizer.merging import MergeRules, Pair
+from scratchlm.text.tokenizer.patterns import PatternName
 from scratchlm.text.tokenizer.training import train_bpe
 
 
@@ -25,10 +26,15 @@ class BPETokenizer(SubwordTokenizer):
 
     Args:
         pattern: ``gpt2``, ``cl100k``, ``o200k`` or the regular expression
-            that cuts text into pieces, across which no pair merges.
+            that cuts text into pieces, across which no pair merges; or
+            several of these, each of which cuts the pieces of the one before.
         vocab: the id of each token, given as its bytes.
         merges: the pairs of tokens that merge, first to merge first.
         special_tokens: the id of each special token.
+        preparation: what happens to text before it is cut. A token among its
+            ``added_tokens`` may be one of ``vocab`` too.
+        frame: the tokens that stand around a text where a caller asks for
+            them.
         whole_pieces: a piece that is a token needs no merging.
 
     Raises:
@@ -54,7 +60,7 @@ class BPETokenizer(SubwordTokenizer):
         texts: Iterable[str],
         vocab_size: int,
         *,
-        pattern: str = "gpt2",
+        pattern: PatternName = "gpt2",
         special_tokens: Sequence[str] = (),
         workers: int | None = None,
         progress: bool = False,
@@ -66,8 +72,10 @@ class BPETokenizer(SubwordTokenizer):
             vocab_size: the bytes, the merged tokens and the special tokens.
                 Where the text has fewer pairs to merge, the vocabulary is
                 smaller, and a warning says so.
-            pattern: ``gpt2``, ``cl100k``, ``o200k`` or a regular expression.
+            pattern: ``gpt2``, ``cl100k``, ``o200k`` or a regular expression,
+                or several of these, one step after another.
             special_tokens: tokens that no text merges into; the last ids.
+                Where the texts spell one, its letters count for nothing.
             workers: processes; None takes one per core. The vocabulary is
                 the same whatever the number.
             progress: show a progress bar.
@@ -100,6 +108,8 @@ class BPETokenizer(SubwordTokenizer):
         self,
         ids: Iterable[int] | Integer[np.ndarray, "T"],
         errors: str = "replace",
+        *,
+        skip_special_tokens: bool = False,
     ) -> str:
         """Turn ids into text.
 
@@ -107,21 +117,33 @@ class BPETokenizer(SubwordTokenizer):
             ids: ids of this tokenizer, those of special tokens among them.
             errors: what becomes of bytes that are not UTF-8, as in
                 ``bytes.decode``: a token may end inside a character.
+            skip_special_tokens: leave special tokens out. Added tokens that
+                are ordinary text stay.
 
         Raises:
             ValueError: an id is not in the vocabulary.
         """
-        return self.decode_bytes(ids).decode("utf-8", errors)
+        return self.decode_bytes(
+            ids, skip_special_tokens=skip_special_tokens
+        ).decode("utf-8", errors)
 
     def decode_bytes(
-        self, ids: Iterable[int] | Integer[np.ndarray, "T"]
+        self,
+        ids: Iterable[int] | Integer[np.ndarray, "T"],
+        *,
+        skip_special_tokens: bool = False,
     ) -> bytes:
         """Turn ids into the bytes that they stand for.
 
+        Args:
+            ids: as in :meth:`decode`.
+            skip_special_tokens: as in :meth:`decode`.
+
         Raises:
             ValueError: an id is not in the vocabulary.
         """
-        return b"".join(self._spellings(ids, self.bytes_of))
+        shown = self._bytes_shown if skip_special_tokens else self.bytes_of
+        return b"".join(self._spellings(ids, shown))
 
     @cached_property
     def rules(self) -> MergeRules:
@@ -130,10 +152,16 @@ class BPETokenizer(SubwordTokenizer):
 
     @cached_property
     def bytes_of(self) -> dict[int, bytes]:
-        """The bytes of each id, special tokens among them."""
+        """The bytes of each id, added tokens among them."""
         return {i: token for token, i in self.vocab.items()} | {
-            i: name.encode() for name, i in self.special_tokens.items()
+            i: name.encode() for name, i in self.added_ids.items()
         }
+
+    @cached_property
+    def _bytes_shown(self) -> dict[int, bytes]:
+        """The same, but that special tokens show nothing."""
+        nothing = dict.fromkeys(self.special_tokens.values(), b"")
+        return self.bytes_of | nothing
 
     @cached_property
     def _text(self) -> TextMerger:
@@ -144,6 +172,9 @@ class BPETokenizer(SubwordTokenizer):
 
     def _own_ids(self) -> Collection[int]:
         return self.vocab.values()
+
+    def _has(self, name: str, i: int) -> bool:
+        return self.vocab.get(name.encode()) == i
 
     def _identity(self) -> list[Any]:
         return [

@@ -1,26 +1,31 @@
 """Byte-level BPE as Hugging Face's libraries keep it."""
 
-from scratchlm.text.tokenizer.file import (
-    Parts,
-    document_of,
-    pattern_of,
-    special_of,
-    split_rule,
-)
+from dataclasses import replace
+from typing import Any
+
+from scratchlm.text.tokenizer.file import Parts, document_of, shared_fields
 from scratchlm.text.tokenizer.merging import Pair
-from scratchlm.text.tokenizer.printable import from_printable, to_printable
+from scratchlm.text.tokenizer.pre_tokenizer import (
+    byte_level,
+    byte_level_cuts,
+    byte_level_rule,
+)
+from scratchlm.text.tokenizer.preparation import Preparation
+from scratchlm.text.tokenizer.printable import (
+    ALPHABET,
+    from_printable,
+    to_printable,
+)
+
+_LETTERS = set(ALPHABET.values())
 
 
 def bpe_document(fields: Parts) -> Parts:
-    """A byte-level BPE tokenizer as the file holds it, from its fields."""
-    byte_level = {
-        "type": "ByteLevel",
-        "add_prefix_space": False,
-        "trim_offsets": True,
-        "use_regex": False,
-    }
-    split = split_rule(fields["pattern"])
-    pre_tokenizer = {"type": "Sequence", "pretokenizers": [split, byte_level]}
+    """A byte-level BPE tokenizer as the file holds it, from its fields.
+
+    Raises:
+        ValueError: the file cannot say it.
+    """
     model = {
         "type": "BPE",
         "dropout": None,
@@ -35,8 +40,33 @@ def bpe_document(fields: Parts) -> Parts:
             [to_printable(a), to_printable(b)] for a, b in fields["merges"]
         ],
     }
-    special = fields["special_tokens"]
-    return document_of(special, pre_tokenizer, byte_level, model)
+    prefix_space = fields["preparation"].prefix_space
+    rule = byte_level_rule(fields["pattern"], prefix_space)
+    document = document_of(fields, rule, byte_level(), model)
+    if fields["whole_pieces"]:
+        _refuse_pieces(document, model["vocab"])
+    return document
+
+
+def _refuse_pieces(document: Parts, vocab: dict[str, int]) -> None:
+    """Raise where an added token could be taken for a piece of other text.
+
+    One whose id leaves a gap has to stand in the model's vocabulary, and
+    there it is found as a piece too.
+    """
+    for row in document["added_tokens"]:
+        name = row["content"]
+        if name in vocab or name not in document["model"]["vocab"]:
+            continue
+        if not set(name) <= _LETTERS:
+            continue  # no piece is written so
+        if row["single_word"] or from_printable(name) != name.encode():
+            raise ValueError(
+                f"the added token {name!r} has the id {row['id']}, which does "
+                "not follow the vocabulary, and a tokenizer.json could not "
+                "tell it from a piece of text; give the added tokens ids "
+                "without a gap, or this one another spelling"
+            )
 
 
 def bpe_fields(document: Parts) -> Parts:
@@ -45,51 +75,55 @@ def bpe_fields(document: Parts) -> Parts:
     Raises:
         ValueError: it does what this package does not.
     """
-    model, rule = document["model"], document["pre_tokenizer"]
-    if not isinstance(rule, dict):
-        raise ValueError("its pre_tokenizer does not cut text into pieces")
+    model = document["model"]
+    _refuse_model(model)
+    _refuse_decoder(document.get("decoder"))
+    shared = shared_fields(document)
+    preparation: Preparation = shared["preparation"]
+    pattern, prefix_space = byte_level_cuts(document["pre_tokenizer"])
+    merges = tuple(map(_merge, model["merges"]))
+    merged = {to_printable(part) for pair in merges for part in pair}
+    merged |= {to_printable(left + right) for left, right in merges}
+    added = {*shared["special_tokens"], *preparation.added_tokens}
+    outside = added - merged - _LETTERS
+    return shared | {
+        "pattern": pattern,
+        "preparation": replace(preparation, prefix_space=prefix_space),
+        "vocab": {
+            from_printable(name): i
+            for name, i in model["vocab"].items()
+            if name not in outside
+        },
+        "merges": merges,
+        "whole_pieces": bool(model.get("ignore_merges", False)),
+    }
+
+
+def _refuse_model(model: Parts) -> None:
+    """Raise where the model does more than merge bytes.
+
+    What it does with unknown characters is of no matter: bytes are known.
+    """
     if model.get("type", "BPE") != "BPE":
         raise ValueError(f"its model is {model['type']!r}, not 'BPE'")
     for key in (
         "dropout",
-        "unk_token",
         "continuing_subword_prefix",
         "end_of_word_suffix",
-        "byte_fallback",
     ):
         if model.get(key):
             raise ValueError(f"its model has {key} = {model[key]!r}")
-    special = special_of(document)
-    vocab = {
-        from_printable(name): i
-        for name, i in model["vocab"].items()
-        if name not in special
-    }
-    return {
-        "pattern": _pattern(rule),
-        "vocab": vocab,
-        "merges": tuple(map(_merge, model["merges"])),
-        "special_tokens": special,
-        "whole_pieces": bool(model.get("ignore_merges", False)),
-    }
+
+
+def _refuse_decoder(rule: Any) -> None:
+    rules = [rule] if rule else []
+    if rule and rule["type"] == "Sequence":
+        rules = rule["decoders"]
+    for each in rules:
+        if each["type"] not in ("ByteLevel", "Fuse"):
+            raise ValueError(f"it has the decoder {each}")
 
 
 def _merge(merge: list[str] | str) -> Pair:
     left, right = merge.split(" ") if isinstance(merge, str) else merge
     return from_printable(left), from_printable(right)
-
-
-def _pattern(rule: Parts) -> str:
-    """The pattern of a pre-tokenizer, which has one of two forms."""
-    rules = rule["pretokenizers"] if rule["type"] == "Sequence" else [rule]
-    *splits, last = rules
-    if last["type"] != "ByteLevel" or last.get("add_prefix_space", True):
-        raise ValueError(f"its pre-tokenizer ends in {last}")
-    if last.get("use_regex", True):
-        if splits:
-            raise ValueError(f"its pre-tokenizer splits twice: {rules}")
-        return "gpt2"
-    if len(splits) != 1 or splits[0]["type"] != "Split":
-        raise ValueError(f"its pre-tokenizer is {rules}")
-    (split,) = splits
-    return pattern_of(split)

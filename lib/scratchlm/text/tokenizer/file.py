@@ -6,25 +6,25 @@ does not do, it refuses to load, since to ignore it would give other ids.
 
 import json
 from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
 from scratchlm.foundation.durable import write_whole
-from scratchlm.text.tokenizer.patterns import CL100K, GPT2, find_pattern
+from scratchlm.text.tokenizer.added_tokens import AS_SPELLED, Matching
+from scratchlm.text.tokenizer.frame import read_frame
+from scratchlm.text.tokenizer.normalizers import (
+    normalizer_rule,
+    read_normalizers,
+)
+from scratchlm.text.tokenizer.pre_tokenizer import pattern_of
+from scratchlm.text.tokenizer.preparation import Preparation
 
 Parts = dict[str, Any]
 FILE = "tokenizer.json"
 CONFIG = "tokenizer_config.json"
 
 Result = TypeVar("Result")
-
-# Hugging Face's library matches with Oniguruma, where `{1,3}+` repeats a
-# repetition and `$` stands before every line end.
-ONIGURUMA = {
-    GPT2: GPT2.replace("$", r"\z"),
-    CL100K: CL100K.replace("$", r"\z").replace("{1,3}+", "{1,3}"),
-}
-FROM_ONIGURUMA = {theirs: ours for ours, theirs in ONIGURUMA.items()}
 
 
 def write_folder(folder: Path, document: Parts) -> None:
@@ -87,103 +87,141 @@ def read_folder(
 
 
 def document_of(
-    special_tokens: Mapping[str, int],
-    pre_tokenizer: Parts,
-    decoder: Parts,
-    model: Parts,
+    fields: Parts, pre_tokenizer: Parts, decoder: Parts, model: Parts
 ) -> Parts:
-    """A tokenizer that leaves text as it is, as the file holds it.
+    """A tokenizer as the file holds it.
 
     Args:
-        special_tokens: the id of each.
+        fields: of the tokenizer; what all families share is read here.
         pre_tokenizer: cuts text into pieces.
         decoder: joins what the tokens spell.
         model: spells a piece.
+
+    Raises:
+        ValueError: an added token is spelled as another of the vocabulary.
     """
+    special, preparation = fields["special_tokens"], fields["preparation"]
+    added = special | preparation.added_tokens
+    if isinstance(model["vocab"], dict):
+        model = model | {"vocab": with_added(model["vocab"], added)}
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
         "added_tokens": [
-            {
-                "id": i,
-                "content": name,
-                "single_word": False,
-                "lstrip": False,
-                "rstrip": False,
-                "normalized": False,
-                "special": True,
-            }
-            for name, i in special_tokens.items()
+            {"id": i, "content": name}
+            | vars(preparation.matching.get(name, AS_SPELLED))
+            | {"special": name in special}
+            for name, i in sorted(added.items(), key=lambda item: item[1])
         ],
-        "normalizer": None,
+        "normalizer": normalizer_rule(preparation.normalizers),
         "pre_tokenizer": pre_tokenizer,
-        "post_processor": None,
+        "post_processor": fields["frame"].rule(added),
         "decoder": decoder,
         "model": model,
     }
 
 
-def special_of(document: Parts) -> dict[str, int]:
-    """The special tokens of a document that does not normalise text.
+def with_added(
+    vocab: Mapping[str, int], added: Mapping[str, int]
+) -> dict[str, int]:
+    """A vocabulary, so that added tokens get their ids when it is read.
 
-    Raises:
-        ValueError: it has a normaliser, or a special token that takes more
-            than its own spelling.
-    """
-    if document.get("normalizer"):
-        raise ValueError(f"it has the normalizer {document['normalizer']}")
-    special = {}
-    for added in document.get("added_tokens") or ():
-        special[added["content"]] = added["id"]
-        for key in ("lstrip", "rstrip", "single_word"):
-            if added.get(key):
-                raise ValueError(f"{added['content']!r} has {key} set")
-    return special
-
-
-def split_rule(pattern: str) -> Parts:
-    """The pre-tokenizer that cuts text at a pattern's pieces.
+    Hugging Face's library takes no notice of an added token's own id. One
+    that the vocabulary has keeps the id from there, and the others get what
+    follows the vocabulary's size, in turn.
 
     Args:
-        pattern: a name or a regular expression, as a tokenizer takes it.
+        vocab: the id of each token as it is written.
+        added: the id of each added token.
+
+    Raises:
+        ValueError: one is written as a token with another id.
     """
-    expression = find_pattern(pattern).expression
+    for name, i in added.items():
+        if vocab.get(name, i) != i:
+            raise ValueError(
+                f"the added token {name!r} has the id {i}, and a "
+                "tokenizer.json would write it as it writes the token "
+                f"{vocab[name]}; give it another spelling"
+            )
+    if numbered(vocab, sorted(added, key=added.__getitem__)) == added:
+        return dict(vocab)
+    return dict(vocab) | dict(added)
+
+
+def numbered(vocab: Mapping[str, int], names: list[str]) -> dict[str, int]:
+    """The ids that Hugging Face's library gives to added tokens.
+
+    Args:
+        vocab: the id of each token as it is written.
+        names: the added tokens in the order of the file.
+    """
+    free = count(len(vocab))
     return {
-        "type": "Split",
-        "pattern": {"Regex": ONIGURUMA.get(expression, expression)},
-        "behavior": "Isolated",
-        "invert": False,
+        name: vocab[name] if name in vocab else next(free)
+        for name in dict.fromkeys(names)
     }
 
 
-def pattern_of(split: Parts) -> str:
-    """The pattern of a pre-tokenizer that cuts text at pieces.
+def shared_fields(document: Parts) -> Parts:
+    """What a document says beside the model and the cut.
+
+    Returns:
+        The special tokens, the preparation and the frame.
 
     Raises:
-        ValueError: it does something else.
+        ValueError: it says what this package does not do, or ids that
+            Hugging Face's library would not give.
     """
-    if split["behavior"] != "Isolated" or split.get("invert"):
-        raise ValueError(f"its pre-tokenizer splits as {split}")
-    expression = split["pattern"]["Regex"]
-    return find_pattern(FROM_ONIGURUMA.get(expression, expression)).name
+    for key in ("truncation", "padding"):
+        if document.get(key):
+            raise ValueError(f"it has {key} = {document[key]}")
+    rows = document.get("added_tokens") or []
+    said = {row["content"]: row["id"] for row in rows}
+    vocab = document["model"]["vocab"]
+    if isinstance(vocab, dict):
+        given = numbered(vocab, [*said])
+        wrong = [name for name in said if said[name] != given[name]]
+        if wrong:
+            raise ValueError(
+                f"its added token {wrong[0]!r} has the id {said[wrong[0]]}, "
+                "and Hugging Face's libraries give it "
+                f"{given[wrong[0]]}, as it is not in the model's vocabulary "
+                "and does not follow it"
+            )
+    special = {r["content"]: r["id"] for r in rows if r.get("special", True)}
+    flags = Matching.__dataclass_fields__
+    matching = {
+        row["content"]: Matching(**{k: bool(row.get(k, False)) for k in flags})
+        for row in rows
+    }
+    preparation = Preparation(
+        normalizers=read_normalizers(document.get("normalizer")),
+        added_tokens={n: i for n, i in said.items() if n not in special},
+        matching={n: how for n, how in matching.items() if how != AS_SPELLED},
+    )
+    return {
+        "special_tokens": special,
+        "preparation": preparation,
+        "frame": read_frame(document.get("post_processor"), said),
+    }
 
 
 def split_fields(document: Parts, kind: str) -> Parts:
-    """The pattern and the special tokens of a document with one split.
+    """The pattern, and what :func:`shared_fields` finds.
 
     Args:
         document: the content of the file.
         kind: the type that its model should have.
 
     Raises:
-        ValueError: its model is another, or it does more to text than cut
-            it.
+        ValueError: its model is another, or it does what the package does
+            not.
     """
     model, rule = document["model"], document["pre_tokenizer"]
     if model["type"] != kind:
         raise ValueError(f"its model is {model['type']!r}, not {kind!r}")
-    if not isinstance(rule, dict) or rule["type"] != "Split":
-        raise ValueError(f"its pre-tokenizer is {rule}, not one Split")
-    special = special_of(document)
-    return {"pattern": pattern_of(rule), "special_tokens": special}
+    if not isinstance(rule, dict):
+        raise ValueError("its pre_tokenizer does not cut text into pieces")
+    return {"pattern": pattern_of(rule)} | shared_fields(document)

@@ -1,11 +1,7 @@
 """Unigram models as Hugging Face's libraries keep them."""
 
-from scratchlm.text.tokenizer.file import (
-    Parts,
-    document_of,
-    split_fields,
-    split_rule,
-)
+from scratchlm.text.tokenizer.file import Parts, document_of, split_fields
+from scratchlm.text.tokenizer.pre_tokenizer import split_rule
 
 _NAME_OF_UNKNOWN = "<unk>"
 
@@ -17,11 +13,12 @@ def unigram_document(fields: Parts) -> Parts:
         ValueError: an id has no token.
     """
     scores, byte_ids = fields["scores"], fields["byte_ids"]
-    special, unknown = fields["special_tokens"], fields["unknown_id"]
+    unknown = fields["unknown_id"]
+    added = fields["special_tokens"] | fields["preparation"].added_tokens
     rows: dict[int, tuple[str, float]] = {
         i: (token, scores[token]) for token, i in fields["vocab"].items()
     }
-    rows |= {i: (name, 0.0) for name, i in special.items()}
+    rows |= {i: (name, 0.0) for name, i in added.items()}
     rows |= {i: (_byte_name(b), 0.0) for b, i in enumerate(byte_ids)}
     if unknown is None:
         unknown = byte_ids[0]  # asked for, and never used: bytes come in
@@ -42,7 +39,7 @@ def unigram_document(fields: Parts) -> Parts:
     }
     join = [{"type": "ByteFallback"}] if byte_ids else []
     decoder = {"type": "Sequence", "decoders": [*join, {"type": "Fuse"}]}
-    return document_of(special, split_rule(fields["pattern"]), decoder, model)
+    return document_of(fields, split_rule(fields["pattern"]), decoder, model)
 
 
 def _byte_name(byte: int) -> str:
@@ -69,7 +66,7 @@ def unigram_fields(document: Parts) -> Parts:
     if unknown is not None and names[unknown] in wanted:
         unknown = None
     lost = set() if unknown is None else {names[unknown]}
-    outside = lost.union(special, wanted)
+    outside = lost.union(special, parts["preparation"].added_tokens, wanted)
     scores = {n: float(s) for n, s in model["vocab"] if n not in outside}
     special = {n: i for n, i in special.items() if n not in lost}
     return parts | {

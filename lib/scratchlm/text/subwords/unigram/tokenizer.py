@@ -180,7 +180,7 @@ class UnigramTokenizer(SubwordTokenizer):
     def _bytes_of(self) -> dict[int, bytes]:
         lost = {} if self.unknown_id is None else {self.unknown_id: "\ufffd"}
         texts = lost | {i: token for token, i in self.vocab.items()}
-        texts |= {i: name for name, i in self.special_tokens.items()}
+        texts |= {i: name for name, i in self.added_ids.items()}
         return {i: text.encode() for i, text in texts.items()} | {
             i: bytes([byte]) for byte, i in enumerate(self.byte_ids)
         }

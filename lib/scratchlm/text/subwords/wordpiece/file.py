@@ -2,12 +2,8 @@
 
 import re
 
-from scratchlm.text.tokenizer.file import (
-    Parts,
-    document_of,
-    split_fields,
-    split_rule,
-)
+from scratchlm.text.tokenizer.file import Parts, document_of, split_fields
+from scratchlm.text.tokenizer.pre_tokenizer import split_rule
 
 
 def wordpiece_document(fields: Parts) -> Parts:
@@ -27,7 +23,7 @@ def wordpiece_document(fields: Parts) -> Parts:
     }
     decoder = {"type": "Sequence", "decoders": [unmark, {"type": "Fuse"}]}
     split = split_rule(fields["pattern"])
-    return document_of(fields["special_tokens"], split, decoder, model)
+    return document_of(fields, split, decoder, model)
 
 
 def wordpiece_fields(document: Parts) -> Parts:
@@ -41,7 +37,8 @@ def wordpiece_fields(document: Parts) -> Parts:
     # [UNK] may be listed among the special tokens, and is the model's own.
     special = parts["special_tokens"]
     special.pop(unknown, None)
-    vocab = {t: i for t, i in model["vocab"].items() if t not in special}
+    outside = {*special, *parts["preparation"].added_tokens}
+    vocab = {t: i for t, i in model["vocab"].items() if t not in outside}
     return parts | {
         "vocab": vocab,
         "unknown": unknown,

@@ -137,7 +137,7 @@ class WordPieceTokenizer(SubwordTokenizer):
         return (
             {i: token for token, i in self.vocab.items()}
             | marked
-            | {i: name for name, i in self.special_tokens.items()}
+            | {i: name for name, i in self.added_ids.items()}
         )
 
     def _spell(self, piece: str) -> str:
