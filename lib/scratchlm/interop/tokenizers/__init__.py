@@ -2,11 +2,16 @@
 
 from scratchlm.interop.tokenizers.gpt2 import from_gpt2_files
 from scratchlm.interop.tokenizers.sentencepiece import from_sentencepiece
-from scratchlm.interop.tokenizers.tiktoken import from_tiktoken, to_tiktoken
+from scratchlm.interop.tokenizers.tiktoken import (
+    from_tiktoken,
+    from_tiktoken_file,
+    to_tiktoken,
+)
 
 __all__ = [
     "from_gpt2_files",
     "from_sentencepiece",
     "from_tiktoken",
+    "from_tiktoken_file",
     "to_tiktoken",
 ]
