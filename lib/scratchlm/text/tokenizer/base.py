@@ -147,7 +147,7 @@ class SubwordTokenizer(ABC):
         """A hash of all that determines the output, 64 hex digits."""
         said = self._identity()
         if self.preparation != Preparation() or self.frame != Frame():
-            said.append(_identity(self.preparation, self.frame))
+            said.append(_identity_of(self.preparation, self.frame))
         parts = json.dumps(said)
         return hashlib.sha256(parts.encode()).hexdigest()
 
@@ -374,7 +374,7 @@ class SubwordTokenizer(ABC):
         return partial(type(self), **self._fields()), ()
 
 
-def _identity(preparation: Preparation, frame: Frame) -> list[Any]:
+def _identity_of(preparation: Preparation, frame: Frame) -> list[Any]:
     """All of a preparation and a frame, as JSON can hold it."""
     return [
         [normalizer.rule for normalizer in preparation.normalizers],
