@@ -223,5 +223,5 @@ def split_fields(document: Parts, kind: str) -> Parts:
     if model["type"] != kind:
         raise ValueError(f"its model is {model['type']!r}, not {kind!r}")
     if not isinstance(rule, dict):
-        raise ValueError("its pre_tokenizer does not cut text into pieces")
+        raise ValueError(f"its pre_tokenizer is {rule}, not one Split")
     return {"pattern": pattern_of(rule)} | shared_fields(document)
