@@ -1,6 +1,8 @@
 """Shards: tokens on disk, and batches out of them."""
 
 from scratchlm.text.shards.batches import BatchConfig, Batches
+from scratchlm.text.shards.holding_out import held_out
+from scratchlm.text.shards.in_memory import ArrayRows, MemoryTokens
 from scratchlm.text.shards.manifest import Manifest, ShardConfig
 from scratchlm.text.shards.mixture import Mixture
 from scratchlm.text.shards.packing import best_fit, document_mask
@@ -18,11 +20,13 @@ from scratchlm.text.shards.writing import write_shards
 
 __all__ = [
     "IGNORED",
+    "ArrayRows",
     "Batch",
     "BatchConfig",
     "Batches",
     "ChoppedRows",
     "Manifest",
+    "MemoryTokens",
     "Mixture",
     "PackedRows",
     "ShardConfig",
@@ -31,6 +35,7 @@ __all__ = [
     "best_fit",
     "cut_long",
     "document_mask",
+    "held_out",
     "mix",
     "shuffled",
     "write_shards",

@@ -103,6 +103,11 @@ class TokenShards:
                 yield tokens[start:stop]
 
     @property
+    def name(self) -> str:
+        """How messages call them: the folder."""
+        return str(self.folder)
+
+    @property
     def n_tokens(self) -> int:
         """Tokens in all shards."""
         return len(self._maps)

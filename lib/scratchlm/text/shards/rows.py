@@ -11,7 +11,6 @@ from jaxtyping import Int, Int32, Int64
 
 from scratchlm.foundation.arrays import Numbers, spans
 from scratchlm.text.shards.packing import best_fit
-from scratchlm.text.shards.reading import TokenShards
 
 IGNORED = -100  # the target that PyTorch's cross_entropy leaves out
 
@@ -33,6 +32,40 @@ class Batch(NamedTuple):
     targets: Int64[np.ndarray, "B T"]
     documents: Int32[np.ndarray, "B T"] | None = None
     positions: Int32[np.ndarray, "B T"] | None = None
+
+
+@runtime_checkable
+class Tokens(Protocol):
+    """Documents as tokens, on a disk or in memory."""
+
+    @property
+    def name(self) -> str:
+        """How messages call them."""
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens in all documents."""
+
+    @property
+    def end_id(self) -> int | None:
+        """The id of the token that ends each document, or None."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the content."""
+
+    def document_starts(self) -> Int64[np.ndarray, "D1"]:
+        """Where each document begins, and where the last one ends."""
+
+    def windows(
+        self, starts: Int[np.ndarray, "B"], length: int
+    ) -> Int64[np.ndarray, "B length"]:
+        """Equally long ranges, each a row."""
+
+    def ranges(
+        self, starts: Int[np.ndarray, "n"], lengths: Int[np.ndarray, "n"]
+    ) -> Int64[np.ndarray, "_"]:
+        """Ranges of any lengths, one after another."""
 
 
 @runtime_checkable
@@ -60,7 +93,7 @@ class ChoppedRows:
     first is a target once. What is left at the end, less than T, is unused.
 
     Args:
-        shards: the documents.
+        shards: the documents, as shards or in memory.
         n_tokens: T, the length of a row.
         documents: give the numbers of documents and the positions too.
 
@@ -70,12 +103,12 @@ class ChoppedRows:
     """
 
     def __init__(
-        self, shards: TokenShards, n_tokens: int, *, documents: bool = False
+        self, shards: Tokens, n_tokens: int, *, documents: bool = False
     ):
         _check_length(n_tokens)
         if shards.n_tokens <= n_tokens:
             raise ValueError(
-                f"{shards.folder} holds {shards.n_tokens} tokens, and a row "
+                f"{shards.name} holds {shards.n_tokens} tokens, and a row "
                 f"of {n_tokens} needs one more than that; give shorter rows"
             )
         self.shards, self.n_tokens = shards, n_tokens
@@ -98,19 +131,34 @@ class ChoppedRows:
         """
         starts = numbers * self.n_tokens
         both = self.shards.windows(starts, self.n_tokens + 1)
-        tokens, targets = both[:, :-1], both[:, 1:]
-        if self._end_id is None:
-            return Batch(tokens=tokens, targets=targets)
-        # An end is read as the beginning of what follows it.
-        begins = tokens == self._end_id
-        place = np.arange(self.n_tokens, dtype=np.int32)
-        last = np.maximum.accumulate(np.where(begins, place, 0), axis=1)
-        return Batch(
-            tokens=tokens,
-            targets=targets,
-            documents=np.cumsum(begins, axis=1, dtype=np.int32),
-            positions=place - last.astype(np.int32),
-        )
+        return read_by_documents(both, self._end_id)
+
+
+def read_by_documents(
+    both: Int64[np.ndarray, "B T1"], end_id: int | None
+) -> Batch:
+    """Tokens and the tokens after them, and which document each is of.
+
+    Args:
+        both: what is read and one token more, for each row.
+        end_id: the id that ends a document; None where nobody asks.
+
+    Returns:
+        Tokens and targets are views of ``both``.
+    """
+    tokens, targets = both[:, :-1], both[:, 1:]
+    if end_id is None:
+        return Batch(tokens=tokens, targets=targets)
+    # An end is read as the beginning of what follows it.
+    begins = tokens == end_id
+    place = np.arange(tokens.shape[1], dtype=np.int32)
+    last = np.maximum.accumulate(np.where(begins, place, 0), axis=1)
+    return Batch(
+        tokens=tokens,
+        targets=targets,
+        documents=np.cumsum(begins, axis=1, dtype=np.int32),
+        positions=place - last.astype(np.int32),
+    )
 
 
 class PackedRows:
@@ -122,14 +170,14 @@ class PackedRows:
     its parts but the last fill their rows.
 
     Args:
-        shards: the documents.
+        shards: the documents, as shards or in memory.
         n_tokens: T, the length of a row.
 
     Raises:
         ValueError: ``n_tokens`` is below 1, or the documents have no end.
     """
 
-    def __init__(self, shards: TokenShards, n_tokens: int):
+    def __init__(self, shards: Tokens, n_tokens: int):
         _check_length(n_tokens)
         self.shards, self.n_tokens = shards, n_tokens
         self.documents = True
@@ -213,15 +261,15 @@ def _check_length(n_tokens: int) -> None:
         raise ValueError(f"n_tokens is {n_tokens}; give 1 or more")
 
 
-def _end_id(shards: TokenShards) -> int:
+def _end_id(shards: Tokens) -> int:
     if shards.end_id is None:
         raise ValueError(
-            f"the documents of {shards.folder} have no end; write the shards "
+            f"the documents of {shards.name} have no end; write the shards "
             "with end_of_text"
         )
     return shards.end_id
 
 
-def _hash(how: str, shards: TokenShards, n_tokens: int) -> str:
+def _hash(how: str, shards: Tokens, n_tokens: int) -> str:
     parts = f"{how} {n_tokens} {shards.fingerprint}"
     return hashlib.sha256(parts.encode()).hexdigest()
