@@ -3,9 +3,15 @@
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64, Int64
+
+from scratchlm.text.cleaning.quality_file import (
+    read_classifier,
+    write_classifier,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +169,34 @@ class QualityClassifier:
         weights, bias = fit_logistic(
             rows, labels, penalty=penalty, steps=steps
         )
+        return cls(features=features, weights=weights, bias=bias)
+
+    def save(self, path: str | Path) -> None:
+        """Write it to one file, whole or not at all.
+
+        Args:
+            path: an ``.npz`` file; what is there is replaced.
+
+        Raises:
+            ValueError: the folder does not exist, or ``path`` is a folder.
+        """
+        write_classifier(
+            Path(path),
+            weights=self.weights,
+            bias=self.bias,
+            orders=self.features.orders,
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> "QualityClassifier":
+        """Read what :meth:`save` wrote; nothing in it is executed.
+
+        Raises:
+            ValueError: the file is missing, damaged, or no such file; the
+                message names it.
+        """
+        weights, bias, orders = read_classifier(Path(path))
+        features = HashedNgrams(n_features=len(weights), orders=orders)
         return cls(features=features, weights=weights, bias=bias)
 
     def logits(self, texts: Iterable[str]) -> Float64[np.ndarray, "texts"]:
