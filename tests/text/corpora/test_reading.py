@@ -2,41 +2,18 @@
 
 import json
 import sys
-from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from scratchlm.text.corpora import byte_streams
-from scratchlm.text.corpora.reading import (
-    MARK,
-    READABLE,
-    SEPARATOR,
-    documents_of,
-    format_of,
-)
+from scratchlm.text.corpora.faults import RecordError, Skipped
+from scratchlm.text.corpora.reading import documents_of, records_of
 
 
 def write_rows(path, **columns):
     pyarrow.parquet.write_table(pyarrow.table(columns), path)
-
-
-def test_every_readable_suffix_has_a_format():
-    """A suffix that the messages offer and the reader refuses."""
-    for suffix in READABLE:
-        assert suffix.startswith(format_of(Path(f"a.b{suffix.upper()}")))
-
-
-@pytest.mark.parametrize(
-    "name", ["a", "a.json", "a.gz", "a.parquet.gz", "a.txt.xz", ".txt", "a."]
-)
-def test_an_unknown_suffix_is_refused(name):
-    """A guess reads a spreadsheet as prose."""
-    with pytest.raises(ValueError, match=r"suffixes \.txt, .*\.parquet"):
-        format_of(Path(name))
 
 
 def test_a_plain_file_is_one_document(tmp_path):
@@ -46,35 +23,6 @@ def test_a_plain_file_is_one_document(tmp_path):
     assert list(documents_of(path, "text")) == ["# é\r\ntwo\n"]
     path.write_bytes(b"")
     assert list(documents_of(path, "text")) == []
-
-
-@given(
-    st.lists(st.text(alphabet="ab\né<|")), st.booleans(), st.integers(1, 40)
-)
-def test_marks_separate_documents(texts, ends, size):
-    """A separator that lies across two chunks is missed, and two stories
-    become one."""
-    data = SEPARATOR.join(texts) + (SEPARATOR if ends and texts else "")
-    if not ends and texts and not texts[-1]:
-        texts = texts[:-1]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(byte_streams, "CHUNK", size)
-        patch.setattr(
-            byte_streams,
-            "_raw_chunks",
-            lambda path: (
-                data.encode()[i : i + size]
-                for i in range(0, len(data.encode()), size)
-            ),
-        )
-        assert list(documents_of(Path("a.txt"), "text")) == texts
-
-
-def test_a_last_mark_without_line_feed_is_no_text(tmp_path):
-    """Editors drop the last line feed; the mark must not train."""
-    path = tmp_path / "a.txt"
-    path.write_text(f"one{SEPARATOR}two\n{MARK}")
-    assert list(documents_of(path, "text")) == ["one", "two"]
 
 
 def test_json_lines_give_their_column(tmp_path):
@@ -92,6 +40,7 @@ def test_json_lines_give_their_column(tmp_path):
     [
         (b'{"text": "cut', "line 2 .* not JSON: Unterminated string"),
         (b"[" * 100_000, "line 2 .* not JSON"),
+        (b"[", "line 2 .* not JSON: .*jq -c"),
         (b'["text"]', r"line 2 .* is '\[\"text\"\]'; each line is one obj"),
         (b'{"body": "x", "id": 1}', "no column 'text'; it has 'body', 'id'"),
         (b"{}", "no column 'text'; it has none"),
@@ -184,3 +133,114 @@ def test_records_are_read_while_the_file_is(tmp_path, monkeypatch):
     monkeypatch.setattr(byte_streams, "_raw_chunks", counted)
     next(documents_of(path, "text"))
     assert len(read) == 1
+
+
+def test_other_fields_come_along(tmp_path):
+    """An id, an address and a licence that are lost with the first step."""
+    rows = [
+        {"id": 1, "text": "one", "meta": {"url": "u"}, "n": None},
+        {"text": "two", "tags": ["a"], "id": 2},
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = list(records_of(path, "text"))
+    assert [record.fields for record in found] == rows
+    assert [record.text for record in found] == ["one", "two"]
+    assert all(r.fields == {} for r in records_of(path, "text", fields=False))
+    path = tmp_path / "a.parquet"
+    write_rows(path, id=[1, 2], text=["a", "b"])
+    found = [record.fields for record in records_of(path, "text")]
+    assert found == [{"id": 1, "text": "a"}, {"id": 2, "text": "b"}]
+
+
+@pytest.mark.parametrize("fields", [True, False])
+def test_a_field_within_a_field_is_named_with_dots(tmp_path, fields):
+    """Dolma and others keep the text one level down; a column whose own name
+    has a dot goes first."""
+    rows = [
+        {"content": {"text": "deep", "n": 1}, "a.b": "flat"},
+        {"content": {"text": "two", "n": 2}, "a.b": "second"},
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table = tmp_path / "a.parquet"
+    write_rows(table, **{k: [row[k] for row in rows] for k in rows[0]})
+    for each in (path, table):
+        for column, texts in [
+            ("content.text", ["deep", "two"]),
+            ("a.b", ["flat", "second"]),
+        ]:
+            found = records_of(each, column, fields=fields)
+            assert [record.text for record in found] == texts
+        with pytest.raises(ValueError, match=r"it has .*'content\.text'"):
+            list(records_of(each, "content.body", fields=fields))
+
+
+def test_bad_records_can_be_skipped_and_are_listed(tmp_path):
+    """One null among millions ends a run of hours."""
+    path = tmp_path / "a.jsonl"
+    bad = [
+        b'{"text": null}', b'{"body": "x"}', b"[1]", b'{"text": "cut',
+        b'{"text": "a\\ud83d"}', b'{"text": "\xe9"}',
+    ]  # fmt: skip
+    lines = [line for b in bad for line in (b, b'{"text": "good"}')]
+    path.write_bytes(b"\n".join(lines))
+    skipped = Skipped()
+    found = list(records_of(path, "text", on_fault=skipped))
+    assert [record.text for record in found] == ["good"] * len(bad)
+    assert (skipped.records, skipped.files) == (len(bad), 0)
+    for number, line in enumerate(skipped.lines()[1:]):
+        assert line.startswith(f"  line {2 * number + 1}")
+        assert "a.jsonl" in line
+
+
+def test_bad_rows_of_a_table_can_be_skipped(tmp_path):
+    """Null, and bytes that are half a character under the name of text: the
+    library gives up on the whole batch."""
+    path = tmp_path / "a.parquet"
+    half = pyarrow.array([b"one", b"\xed\xa0\xbd", None, b"four"]).view("utf8")
+    write_rows(path, text=half, id=[1, 2, 3, 4])
+    skipped = Skipped()
+    for fields in (True, False):
+        skipped.begin()
+        found = records_of(path, "text", fields=fields, on_fault=skipped)
+        assert [record.text for record in found] == ["one", "four"]
+        assert skipped.records == 2
+        assert "row 2 of" in skipped.lines()[1]
+        assert "not UTF-8" in skipped.lines()[1]
+        assert "row 3 of" in skipped.lines()[2]
+    with pytest.raises(RecordError, match=r"row 2 .* not UTF-8"):
+        list(documents_of(path, "text"))
+
+
+def test_a_damaged_file_can_be_left_where_it_breaks(tmp_path):
+    """A run that ends at the one bad archive of nine hundred, or that hides
+    what it lost."""
+    import gzip
+
+    whole = b'{"text": "good"}\n' * 20_000
+    packed = gzip.compress(whole)
+    cut, good = tmp_path / "a.jsonl.gz", tmp_path / "b.txt"
+    cut.write_bytes(packed[: len(packed) // 2])
+    good.write_text("end")
+    skipped = Skipped()
+    found = [
+        record.text
+        for path in (cut, good)
+        for record in records_of(path, "text", on_fault=skipped)
+    ]
+    assert 1000 < len(found) < 20_001
+    assert set(found[:-1]) == {"good"}
+    assert found[-1] == "end"
+    assert skipped.files == 1
+    assert "cut short" in "\n".join(skipped.lines())
+
+
+def test_a_table_under_another_kind_of_data_is_named(tmp_path):
+    """'Parquet magic bytes not found', and it is an archive."""
+    import gzip
+
+    path = tmp_path / "a.parquet"
+    path.write_bytes(gzip.compress(b'{"text": "one"}'))
+    with pytest.raises(ValueError, match=r"a\.parquet holds gzip data"):
+        list(documents_of(path, "text"))

@@ -15,17 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from scratchlm.foundation.extras import import_failure
+from scratchlm.text.corpora.faults import FileError, RecordError
+from scratchlm.text.corpora.formats import (
+    STDIN,
+    format_of,
+    is_packed,
+    kind_of,
+    name_of,
+    other_kind,
+    refuse_other_kinds,
+)
 
 # Small, because a compressed chunk may hold 32,768 times its size: zstd can
 # say "128 KiB of zeros" in four bytes.
 CHUNK = 16_384
-
-STDIN = "-"
-
-
-def name_of(path: Path) -> str:
-    """How messages call a file."""
-    return "standard input" if str(path) == STDIN else str(path)
 
 
 def read_chunks(path: Path) -> Iterator[bytes]:
@@ -35,15 +38,18 @@ def read_chunks(path: Path) -> Iterator[bytes]:
         path: a file, or ``-`` for the standard input.
 
     Raises:
-        ValueError: a ``.gz`` or ``.zst`` file is damaged or cut short.
+        FileError: a ``.gz`` or ``.zst`` file is damaged or cut short, or the
+            contents are known to be no text.
+        ValueError: the suffix is none of ours.
     """
+    packed = format_of(path).packed
     raw = _raw_chunks(path)
-    if path.suffix.lower() == ".gz":
-        return _decompressed(raw, path, _gzip_frame, zlib.error)
-    if path.suffix.lower() == ".zst":
+    if packed == ".gz":
+        raw = _decompressed(raw, path, _gzip_frame, zlib.error)
+    elif packed == ".zst":
         new_frame, error = _zstd_frames()
-        return _decompressed(raw, path, new_frame, error)
-    return raw
+        raw = _decompressed(raw, path, new_frame, error)
+    return refuse_other_kinds(raw, path, packed)
 
 
 def _raw_chunks(path: Path) -> Iterator[bytes]:
@@ -99,18 +105,24 @@ def _decompressed(
             try:
                 yield frame.decompress(data)
             except error as problem:
-                raise ValueError(
-                    f"{path} is damaged: {problem}, within the "
-                    f"{read - len(data):,} to {read:,} bytes read; download "
-                    "or write it again"
+                other = kind_of(data) if read == len(data) else None
+                if other and not is_packed(other, path):
+                    raise other_kind(path, other) from problem
+                raise FileError(
+                    str(path),
+                    f"is damaged: {problem}, within the {read - len(data):,} "
+                    f"to {read:,} bytes read",
+                    "download or write it again",
                 ) from problem
             inside, data = not frame.eof, b""
             if frame.eof:
                 data, frame = frame.unused_data, new_frame()
     if inside or not read:
-        raise ValueError(
-            f"{path} was cut short: it ends after {read:,} bytes, before the "
-            "end mark of its compressed data; download or write it again"
+        raise FileError(
+            str(path),
+            f"was cut short: it ends after {read:,} bytes, before the end "
+            "mark of its compressed data",
+            "download or write it again",
         )
 
 
@@ -118,7 +130,7 @@ def decode(chunks: Iterator[bytes], path: Path) -> Iterator[str]:
     """Decode UTF-8 part by part, without the byte order mark of Windows.
 
     Raises:
-        ValueError: bytes that are not UTF-8, with their offset.
+        FileError: bytes that are not UTF-8, with their offset.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     offset, first = 0, True
@@ -128,7 +140,8 @@ def decode(chunks: Iterator[bytes], path: Path) -> Iterator[str]:
             text = decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
             at = offset - held + error.start
-            raise _not_utf8(error, f"byte {at:,} of {name_of(path)}") from None
+            place = f"byte {at:,} of {name_of(path)}"
+            raise FileError(place, *_not_utf8(error)) from None
         offset += len(chunk)
         if text:
             yield text.removeprefix("\ufeff") if first else text
@@ -139,21 +152,27 @@ def decode_line(line: bytes, number: int, path: Path) -> str:
     """Decode one line.
 
     Raises:
-        ValueError: bytes that are not UTF-8, with line and byte.
+        RecordError: bytes that are not UTF-8, with line and byte.
     """
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
         place = f"line {number:,}, byte {error.start:,} of {name_of(path)}"
-        raise _not_utf8(error, place) from None
+        raise RecordError(place, *_not_utf8(error)) from None
     return text.removeprefix("\ufeff") if number == 1 else text
 
 
-def _not_utf8(error: UnicodeDecodeError, place: str) -> ValueError:
+def _not_utf8(error: UnicodeDecodeError) -> tuple[str, str]:
+    """What is wrong, and what to do."""
     byte = error.object[error.start]
+    why = f"is 0x{byte:02x}, which is not UTF-8 ({error.reason})"
     guess = "utf-16" if error.start < 2 and byte >= 0xFE else "latin1"
-    return ValueError(
-        f"{place} is 0x{byte:02x}, which is not UTF-8 ({error.reason}); "
+    if guess != "utf-16" and b"\0" in error.object:
+        return why, (
+            "the bytes around it are no text of any encoding; leave the file "
+            "out, or unpack it with the program that wrote it"
+        )
+    return why, (
         "convert the file from the encoding it has, for example with "
         f"iconv -f {guess} -t utf-8"
     )

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from scratchlm.foundation.durable import atomic_file
 from scratchlm.foundation.extras import import_failure
-from scratchlm.text.corpora.reading import no_column
+from scratchlm.text.corpora.records import no_column
 from scratchlm.text.corpora.texts import read_texts
 
 VARIABLE = "SCRATCHLM_DATA"

@@ -1,59 +1,40 @@
-"""Documents out of files, one reader for each format."""
+"""Records out of files, one reader for each format."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from scratchlm.foundation.extras import import_failure
 from scratchlm.text.corpora.byte_streams import (
-    STDIN,
-    decode,
     decode_line,
     lines,
-    name_of,
     read_chunks,
 )
-
-# Between the documents of a .txt file, as the files of TinyStories have it.
-MARK = "<|endoftext|>"
-SEPARATOR = f"\n{MARK}\n"
-
-COMPRESSED = (".gz", ".zst")
-PLAIN = (".txt", ".md", ".html", ".htm")
-JSON_LINES = (".jsonl", ".ndjson")
-PARQUET = (".parquet",)
-READABLE = (
-    *PLAIN,
-    *JSON_LINES,
-    *(s + c for s in PLAIN[:2] + JSON_LINES[:1] for c in COMPRESSED),
-    *PARQUET,
+from scratchlm.text.corpora.faults import (
+    FileError,
+    OnFault,
+    RecordError,
+    raise_fault,
 )
+from scratchlm.text.corpora.formats import (
+    JSON_LINES,
+    PARQUET,
+    format_of,
+    kind_of,
+    name_of,
+    other_kind,
+)
+from scratchlm.text.corpora.plain import read_plain
+from scratchlm.text.corpora.records import Record, no_column, text_in
 
 ROWS = 1024  # of a parquet file, held at a time
 
-
-def format_of(path: Path) -> str:
-    """The suffix that says how a file is written, without compression.
-
-    Raises:
-        ValueError: the suffix is none of ours.
-    """
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = bool(suffixes) and suffixes[-1] in COMPRESSED
-    if packed:
-        suffixes.pop()
-    last = suffixes[-1] if suffixes else ""
-    if last in (PLAIN + JSON_LINES) or (last in PARQUET and not packed):
-        return last
-    raise ValueError(
-        f"cannot tell from its name how {path} is written; give it one of "
-        f"the suffixes {', '.join(READABLE)}"
-    )
+_ONE_OBJECT = 'each line is one object, such as {"text": "..."}'
 
 
 def documents_of(path: Path, column: str) -> Iterator[str]:
-    """The documents of one file, by the suffix of its name.
+    """The documents of one file, without the fields beside them.
 
     Args:
         path: a file, or ``-`` for JSON lines on the standard input.
@@ -63,135 +44,160 @@ def documents_of(path: Path, column: str) -> Iterator[str]:
         ValueError: the file is damaged, or lacks the column; the message
             names the place and the remedy.
     """
-    form = ".jsonl" if str(path) == STDIN else format_of(path)
-    if form in PARQUET:
-        return read_parquet(path, column)
-    if form in JSON_LINES:
-        return read_json_lines(path, column)
-    return read_plain(path)
+    return (record.text for record in records_of(path, column, fields=False))
 
 
-def read_plain(path: Path) -> Iterator[str]:
-    """The parts of a text file between its ``<|endoftext|>`` lines.
+def records_of(
+    path: Path,
+    column: str,
+    *,
+    fields: bool = True,
+    on_fault: OnFault = raise_fault,
+) -> Iterator[Record]:
+    """The records of one file, by the suffix of its name.
 
-    A file without such a line is one document.
-
-    Raises:
-        ValueError: the file is not UTF-8, or its compression is damaged.
-    """
-    text, searched = "", 0
-    for part in decode(read_chunks(path), path):
-        text += part
-        while (at := text.find(SEPARATOR, searched)) >= 0:
-            yield text[:at]
-            text, searched = text[at + len(SEPARATOR) :], 0
-        # The separator may begin in this part and end in the next.
-        searched = max(0, len(text) - len(SEPARATOR) + 1)
-    if text:
-        yield text.removesuffix(f"\n{MARK}")
-
-
-def read_json_lines(path: Path, column: str) -> Iterator[str]:
-    """One document from each line, a JSON object.
+    Args:
+        path: a file, or ``-`` for JSON lines on the standard input.
+        column: which field of a record holds the text; of fields within
+            fields the names with dots between, as ``content.text``.
+        fields: keep the other fields too. Without them a parquet file gives
+            its one column, in less time.
+        on_fault: what becomes of a fault. If it returns, reading goes on
+            behind the record, or behind the file that is damaged.
 
     Raises:
-        ValueError: a line is not UTF-8, not JSON, not an object, or has no
-            text under ``column``.
+        ValueError: the suffix is none of ours, or what reads it is not
+            installed.
     """
-    for number, raw in enumerate(lines(read_chunks(path)), start=1):
+    form = format_of(path).form
+    try:
+        if form in PARQUET:
+            yield from _read_parquet(path, column, fields, on_fault)
+        elif form in JSON_LINES:
+            yield from _read_json_lines(path, column, fields, on_fault)
+        else:
+            yield from map(Record, read_plain(path))
+    except FileError as fault:
+        on_fault(fault)
+
+
+def _each(
+    found: Iterable[Any],
+    make: Callable[[int, Any], Record | None],
+    on_fault: OnFault,
+) -> Iterator[Record]:
+    """What can be made of numbered parts, and the faults of the others."""
+    for number, part in enumerate(found, start=1):
+        try:
+            record = make(number, part)
+        except RecordError as fault:
+            on_fault(fault)
+            continue
+        if record is not None:
+            yield record
+
+
+def _read_json_lines(
+    path: Path, column: str, fields: bool, on_fault: OnFault
+) -> Iterator[Record]:
+    """One document from each line, a JSON object."""
+
+    def make(number: int, raw: bytes) -> Record | None:
         line = decode_line(raw, number, path)
-        if line.strip():
-            place = f"line {number:,} of {name_of(path)}"
-            yield _text_of(_parsed(line, place), column, place)
+        if not line.strip():
+            return None
+        place = f"line {number:,} of {name_of(path)}"
+        row = _parsed(line, place)
+        text = text_in(row, column, place)
+        return Record(text, row) if fields else Record(text)
+
+    return _each(lines(read_chunks(path)), make, on_fault)
 
 
 def _parsed(line: str, place: str) -> dict[str, Any]:
+    remedy = _ONE_OBJECT
+    if line.strip() in ("[", "{") or line.lstrip().startswith(("[{", "[ {")):
+        remedy += "; jq -c '.[]' makes such lines of an array, jq -c . of an "
+        remedy += "object over several lines"
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{place} is not JSON: {error}; each line is one object, such as "
-            '{"text": "..."}'
-        ) from None
+        raise RecordError(place, f"is not JSON: {error}", remedy) from None
     if not isinstance(record, dict):
-        raise ValueError(
-            f"{place} is {line[:40]!r}; each line is one object, such as "
-            '{"text": "..."}'
-        )
+        raise RecordError(place, f"is {line[:40]!r}", remedy)
     return record
 
 
-def _text_of(record: dict[str, Any], column: str, place: str) -> str:
-    if column not in record:
-        raise no_column(place, column, list(record))
-    text = record[column]
-    if not isinstance(text, str):
-        raise ValueError(
-            f"{place} has {str(text)[:40]!r} under {column!r}, which is no "
-            "string; name the column that holds the text, or drop the record"
-        )
-    check_encodable(text, place)
-    return text
+def _read_parquet(
+    path: Path, column: str, fields: bool, on_fault: OnFault
+) -> Iterator[Record]:
+    """One document from each row of a table."""
+
+    def make(number: int, row: dict[str, Any] | UnicodeError) -> Record:
+        place = f"row {number:,} of {path}"
+        if isinstance(row, UnicodeError):
+            why = f"holds a string that is not UTF-8 ({row})"
+            raise RecordError(place, why, "drop the row, or write it again")
+        text = text_in(row, column, place)
+        return Record(text, row) if fields else Record(text)
+
+    return _each(_parquet_rows(path, column, fields), make, on_fault)
 
 
-def check_encodable(text: str, place: str) -> None:
-    r"""Refuse half a character.
-
-    JSON can write one, ``"\ud83d"``, and no file can hold it.
-
-    Raises:
-        ValueError: the text holds a lone surrogate.
-    """
-    try:
-        text.isascii() or text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{place} holds half a character, U+{ord(text[error.start]):04X}, "
-            f"at character {error.start:,} of its text; UTF-8 cannot write "
-            "it, so drop the record or repair what cut the text"
-        ) from None
-
-
-def no_column(place: str, column: str, found: list[str]) -> ValueError:
-    """The error for a missing column."""
-    return ValueError(
-        f"{place} has no column {column!r}; it has "
-        f"{', '.join(map(repr, found)) or 'none'}; name the one that holds "
-        "the text"
-    )
-
-
-def read_parquet(path: Path, column: str) -> Iterator[str]:
-    """One document from each row of a parquet file.
-
-    Raises:
-        ValueError: the file is damaged, lacks the column, or a row holds
-            no text in it.
-    """
-    rows = _parquet_rows(path, column)
-    for row, text in enumerate(rows, start=1):
-        yield _text_of({column: text}, column, f"row {row:,} of {path}")
-
-
-def _parquet_rows(path: Path, column: str) -> Iterator[Any]:
+def _parquet_rows(
+    path: Path, column: str, fields: bool
+) -> Iterator[dict[str, Any] | UnicodeError]:
     pyarrow, parquet = import_parquet()
     row = 0
     try:
         with parquet.ParquetFile(path) as file:
-            names = file.schema_arrow.names
+            names = _column_names(pyarrow, file.schema_arrow)
             if column not in names:
-                raise no_column(str(path), column, names)
-            for batch in file.iter_batches(ROWS, columns=[column]):
-                for value in batch.column(0).to_pylist():
+                missing = no_column(str(path), column, names)
+                raise FileError(missing.place, missing.why, missing.remedy)
+            wanted = None if fields else [column]
+            for batch in file.iter_batches(ROWS, columns=wanted):
+                for value in _rows_of(batch):
                     row += 1
                     yield value
     except PermissionError:
         raise
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path} is not a whole parquet file: {error} (after row "
-            f"{row:,}); download or write it again"
+    except (pyarrow.ArrowException, OSError) as error:
+        with path.open("rb") as opened:
+            other = kind_of(opened.read(1024))
+        if other and "parquet" not in other.what:
+            raise other_kind(path, other) from error
+        raise FileError(
+            str(path),
+            f"is not a whole parquet file: {error} (after row {row:,})",
+            "download or write it again",
         ) from error
+
+
+def _rows_of(batch: Any) -> Iterable[dict[str, Any] | UnicodeError]:
+    """The rows of a batch, one by one where a string is damaged."""
+    try:
+        return list(batch.to_pylist())
+    except UnicodeDecodeError:
+        return [_row_of(batch.slice(i, 1)) for i in range(batch.num_rows)]
+
+
+def _row_of(batch: Any) -> dict[str, Any] | UnicodeError:
+    try:
+        return dict(batch.to_pylist()[0])
+    except UnicodeDecodeError as error:
+        return error
+
+
+def _column_names(pyarrow: Any, fields: Any, before: str = "") -> list[str]:
+    """All names by which a field can be asked for."""
+    names = []
+    for field in fields:
+        names.append(f"{before}{field.name}")
+        if pyarrow.types.is_struct(field.type):
+            inner = list(field.type)
+            names += _column_names(pyarrow, inner, f"{before}{field.name}.")
+    return names
 
 
 def import_parquet() -> tuple[Any, Any]:

@@ -5,28 +5,24 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from datetime import date, time
+from decimal import Decimal
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from scratchlm.foundation.durable import atomic_file
-from scratchlm.text.corpora.byte_streams import (
-    STDIN,
-    import_zstandard,
-    name_of,
-)
-from scratchlm.text.corpora.reading import (
-    COMPRESSED,
+from scratchlm.text.corpora.byte_streams import import_zstandard
+from scratchlm.text.corpora.formats import (
     JSON_LINES,
-    MARK,
     PARQUET,
     PLAIN,
-    ROWS,
-    SEPARATOR,
-    check_encodable,
+    STDIN,
     format_of,
-    import_parquet,
+    name_of,
 )
+from scratchlm.text.corpora.plain import MARK, SEPARATOR
+from scratchlm.text.corpora.records import Record, check_encodable
+from scratchlm.text.corpora.tables import write_parquet
 
 Write = Callable[[bytes], object]
 
@@ -34,7 +30,7 @@ WRITABLE = (*JSON_LINES, PLAIN[0])  # and parquet
 
 
 def write_documents(texts: Iterable[str], path: Path, column: str) -> int:
-    """Write documents in the format that the suffix names.
+    """Write documents without other fields, as :func:`write_records` does.
 
     Args:
         texts: the documents.
@@ -45,12 +41,36 @@ def write_documents(texts: Iterable[str], path: Path, column: str) -> int:
         How many documents it wrote.
 
     Raises:
-        ValueError: a text that the format cannot hold, or a suffix that is
-            none of ours.
+        ValueError: as :func:`write_records`.
     """
+    return write_records(map(Record, texts), path, column)
+
+
+def write_records(
+    records: Iterable[Record], path: str | Path, column: str = "text"
+) -> int:
+    """Write documents and the fields beside them to one file.
+
+    The file appears when it is whole.
+
+    Args:
+        records: the documents and their fields; a ``.txt`` file holds the
+            documents alone. The columns of a ``.parquet`` file are those of
+            all records, of the types that pyarrow finds in their values.
+        path: a file, or ``-`` for JSON lines on the standard output.
+        column: the field of a record that will hold the text.
+
+    Returns:
+        How many documents it wrote.
+
+    Raises:
+        ValueError: a text or a field that the format cannot hold, or a
+            suffix that is none of ours.
+    """
+    path = Path(path)
     if str(path) == STDIN:
-        return _write_lines(texts, sys.stdout.buffer.write, path, column)
-    form = format_of(path)
+        return _write_lines(records, sys.stdout.buffer.write, path, column)
+    form, packed = format_of(path)
     if form not in (*WRITABLE, *PARQUET):
         raise ValueError(
             f"cannot write documents to {path}: a {form} file holds one; "
@@ -58,66 +78,74 @@ def write_documents(texts: Iterable[str], path: Path, column: str) -> int:
         )
     with atomic_file(path) as file:
         if form in PARQUET:
-            return _write_parquet(texts, file, path, column)
-        with _compressor(path.suffix.lower(), file) as write:
+            rows = (record.row(column) for record in _checked(records, path))
+            return write_parquet(rows, file, path, column)
+        with _compressor(packed, file) as write:
             if form in JSON_LINES:
-                return _write_lines(texts, write, path, column)
-            return _write_plain(texts, write, path)
+                return _write_lines(records, write, path, column)
+            return _write_plain(records, write, path)
 
 
 @contextmanager
-def _compressor(suffix: str, file: IO[bytes]) -> Iterator[Write]:
-    if suffix not in COMPRESSED:
-        yield file.write
-    elif suffix == ".gz":
+def _compressor(packed: str, file: IO[bytes]) -> Iterator[Write]:
+    if packed == ".gz":
         # No name and no time: equal text gives equal files.
-        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-            yield packed.write
-    else:
+        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packer:
+            yield packer.write
+    elif packed == ".zst":
         zstandard = import_zstandard()
-        packer = zstandard.ZstdCompressor(write_checksum=True)
-        with packer.stream_writer(file, closefd=False) as packed:
-            yield packed.write
+        compressor = zstandard.ZstdCompressor(write_checksum=True)
+        with compressor.stream_writer(file, closefd=False) as packer:
+            yield packer.write
+    else:
+        yield file.write
 
 
-def _checked(texts: Iterable[str], path: Path) -> Iterator[str]:
-    for number, text in enumerate(texts, start=1):
-        check_encodable(text, f"document {number:,} for {name_of(path)}")
-        yield text
+def _checked(records: Iterable[Record], path: Path) -> Iterator[Record]:
+    for number, record in enumerate(records, start=1):
+        place = f"document {number:,} for {name_of(path)}"
+        check_encodable(record.text, place)
+        yield record
 
 
 def _write_lines(
-    texts: Iterable[str], write: Write, path: Path, column: str
+    records: Iterable[Record], write: Write, path: Path, column: str
 ) -> int:
     count = 0
-    for text in _checked(texts, path):
-        line = json.dumps({column: text}, ensure_ascii=False)
-        write(f"{line}\n".encode())
+    for record in _checked(records, path):
         count += 1
+        row = record.row(column)
+        try:
+            line = json.dumps(row, ensure_ascii=False, default=_plain_value)
+            data = line.encode()
+        except UnicodeEncodeError:  # half a character, in another field
+            data = json.dumps(row, default=_plain_value).encode()
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"document {count:,} for {name_of(path)} has a field that "
+                f"JSON cannot hold: {error}; write .parquet, or the text alone"
+            ) from error
+        write(data + b"\n")
     return count
 
 
-def _write_plain(texts: Iterable[str], write: Write, path: Path) -> int:
+def _plain_value(value: Any) -> str:
+    """What tables hold and JSON does not, as others write it."""
+    if isinstance(value, date | time):  # and datetime
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{str(value)[:40]!r} is of type {type(value).__name__}")
+
+
+def _write_plain(records: Iterable[Record], write: Write, path: Path) -> int:
     count = 0
-    for text in _checked(texts, path):
+    for record in _checked(records, path):
         count += 1
-        if MARK in text:
+        if MARK in record.text:
             raise ValueError(
                 f"document {count:,} for {path} contains {MARK}, which ends "
                 "documents in .txt files; write .jsonl"
             )
-        write((text + SEPARATOR).encode())
-    return count
-
-
-def _write_parquet(
-    texts: Iterable[str], file: IO[bytes], path: Path, column: str
-) -> int:
-    pyarrow, parquet = import_parquet()
-    schema = pyarrow.schema([(column, pyarrow.string())])
-    count, rest = 0, iter(_checked(texts, path))
-    with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
-        while rows := list(islice(rest, ROWS)):
-            writer.write_table(pyarrow.table({column: rows}, schema=schema))
-            count += len(rows)
+        write((record.text + SEPARATOR).encode())
     return count
