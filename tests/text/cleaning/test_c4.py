@@ -4,7 +4,13 @@ import time
 
 import pytest
 
-from scratchlm.text.cleaning.c4 import C4, LineRule, word_list_rule
+from scratchlm.text.cleaning.c4 import (
+    C4,
+    LineRule,
+    ends_a_sentence,
+    n_sentences,
+    word_list_rule,
+)
 from scratchlm.text.cleaning.steps import Rejection
 
 STEPS = {step.name: step for step in C4}
@@ -120,3 +126,14 @@ def test_a_long_line_costs_its_length():
         step("." * 200_000 + "x")
         step("[" * 200_000)
     assert time.process_time() - start < 5
+
+
+def test_sentences_of_other_scripts_end_too():
+    """A full stop that is a ring, and a quotation that closes below."""
+    for text, count in [
+        ("一。二！三？", 3), ("एक। दो।", 2), ("a۔ b؟", 2),
+        ("Er sagte: „Nein.“ Sie ging.", 2), ("»Ja.« Gut.", 2), ("1.5", 0),
+    ]:  # fmt: skip
+        assert n_sentences(text) == count
+    for line in ("今天。", "एक दो तीन।", "Er sagte „Nein.“", "»Ja.«"):
+        assert ends_a_sentence(line)

@@ -65,3 +65,35 @@ def test_blank_lines_are_no_lines():
     text = "- a\n\n   \n- b"
     assert gopher.bullet_lines(text) == 1
     assert gopher.filled_lines(text) == ["- a", "- b"]
+
+
+def test_stop_words_of_another_language():
+    """Eight English words throw away every German text."""
+    german = gopher.stop_word_rule(["de"])
+    text = "Der Hafen, die Boote und das Meer."
+    assert german(text) is text
+    assert isinstance(RULES["stop words"](text), Rejection)
+    assert isinstance(german("the tides of May"), Rejection)
+    both = gopher.stop_word_rule(["de", "en"])
+    assert both(text) is text
+    assert both("the tides of May") == "the tides of May"
+    # One of each language is two of none.
+    assert isinstance(both("the Hafen und Meer"), Rejection)
+
+
+def test_words_whose_vowels_are_marks_are_words():
+    """To a regular expression the vowels of Hindi are no letters, and its
+    words fall apart."""
+    assert (
+        gopher.stop_words("घर में, (की) है।", [frozenset(["में", "की", "है"])]) == 3
+    )
+
+
+def test_a_language_without_stop_words_is_named():
+    """A rule that silently rejects, or silently passes, all of a language."""
+    with pytest.raises(ValueError, match=r"language 'xx'.*--without 'stop w"):
+        gopher.stop_word_rule(["en", "xx"])
+    with pytest.raises(ValueError, match="no languages"):
+        gopher.stop_word_rule([])
+    with pytest.raises(ValueError, match="one string"):
+        gopher.stop_word_rule("de")

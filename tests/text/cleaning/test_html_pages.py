@@ -88,3 +88,22 @@ def test_dropped_are_whole_lines_alone():
     assert step.name == "boilerplate"
     assert step("menu\nthe menu is long\n menu ") == "the menu is long"
     assert isinstance(step("menu"), Rejection)
+
+
+def test_bytes_are_decoded_by_what_the_page_says():
+    """A caller that has to guess the encoding before the page is parsed."""
+    page = (
+        "<html><head>{}</head><body><article><p>{}</p></article></body></html>"
+    )
+    text = "Die Größe des Hafens ist für den Fischer wichtig. " * 8
+    for codec, head in [
+        ("utf-8", ""),
+        ("cp1252", "<meta charset=windows-1252>"),
+        ("utf-16", ""),
+    ]:
+        data = page.format(head, text).encode(codec)
+        assert html_to_text(data) == text.strip()
+    data = page.format("", text).encode("cp1252")
+    assert html_to_text(data, "iso-8859-1") == text.strip()
+    with pytest.raises(ValueError, match="text already"):
+        html_to_text("<p>x</p>", "utf-8")

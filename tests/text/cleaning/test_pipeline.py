@@ -1,5 +1,6 @@
 """The pipeline: order, laziness, and a funnel that adds up."""
 
+from dataclasses import replace
 from itertools import count, islice
 
 import pytest
@@ -13,6 +14,7 @@ from scratchlm.text.cleaning.pipeline import (
     Funnel,
     clean,
 )
+from scratchlm.text.cleaning.private_data import MASKING
 from scratchlm.text.cleaning.steps import Edit, Rejection, Rule
 
 SHORT = Rule(name="short", measure=len, high=4)
@@ -140,3 +142,21 @@ def test_mojibake_is_repaired_before_the_page_is_parsed():
             left[name] += "â€" in done.text
     assert left["early"] == 0
     assert left["late"] > 0
+
+
+def test_what_a_step_counts_reaches_the_funnel():
+    """Masks of a text that was then rejected, or of one text alone."""
+    texts = ["mail a@b.example", "mail c@d.example and e@f.example", "no"]
+    short = Rule(name="short", measure=len, high=30)
+    funnel = Funnel()
+    done = list(clean(texts, [MASKING, short], funnel=funnel))
+    assert done[0].text == "mail [email]"
+    assert [dict(each.changes) for each in done] == [
+        {"email": 1},
+        {"email": 2},
+        {},
+    ]
+    assert funnel.changes == {"email": 3}
+    funnel = Funnel()
+    list(clean(texts, [MASKING, replace(short, high=12)], funnel=funnel))
+    assert funnel.changes == {"email": 1}

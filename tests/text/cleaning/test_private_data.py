@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlm.text.cleaning.private_data import MASKS, luhn, mask_private_data
+from scratchlm.text.cleaning.private_data import (
+    MASKING,
+    MASKS,
+    count_private_data,
+    luhn,
+    mask_private_data,
+)
 
 DIGITS = st.text("0123456789", min_size=1, max_size=18)
 
@@ -66,6 +72,78 @@ def test_what_is_left_alone(text):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "Version: 4.5.6.7", "version=4.5.6.7", "Release: 4.5.6.7",
+        "v4.5.6.7", "V. 4.5.6.7", "ver. 4.5.6.7", "build 4.5.6.7",
+        '"version": "4.5.6.7"', "VERSION = '4.5.6.7'", "Version: v4.5.6.7",
+        "<version>4.5.6.7</version>", 'AssemblyVersion("4.5.6.7")',
+        "app_version=4.5.6.7", "FileVersion: 4.5.6.7", "Firmware: 4.5.6.7",
+        "**Version:** 4.5.6.7", "| Version | 4.5.6.7 |",
+        "Version 4.5.6.7 - 8.9.1.2",
+        "versions 4.5.6.7, 4.5.6.8 and 4.5.6.9",
+        "upgrade from 4.5.6.7 to 5.6.7.8",
+        "Chrome/120.0.0.0 Safari/4.5.6.7", "(HeadlessChrome/120.1.2.3)",
+        "requests==4.5.6.7", "foo >= 4.5.6.7", "Section: 4.5.6.7", "8.0.0.0",
+        "Versionsnummer: 4.5.6.7", "versión: 4.5.6.7",
+    ],
+)  # fmt: skip
+def test_a_version_is_no_address(text):
+    """A colon, a quotation mark or another version between the word and its
+    four numbers."""
+    assert mask_private_data(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "host: A", "ip=A", "IP: A", "client_ip='A'", "server A", "ping A",
+        "http://A/", "https://ipinfo.io/A", "ssh root@A", "A:53", "dev A",
+        "x-forwarded-for: A, A", "The new version runs on A", "from A to A",
+    ],
+)  # fmt: skip
+def test_an_address_stays_one_behind_other_words(text):
+    """The key before it names the kind: what says host is no version, and
+    "server" is no "ver"."""
+    masked = text.replace("A", "[ip]")
+    assert mask_private_data(text.replace("A", "8.8.8.8")) == masked
+
+
+def test_private_addresses_belong_to_nobody():
+    """A key cannot make an address of someone out of 10.0.0.1."""
+    assert mask_private_data("host: 10.0.0.1") == "host: 10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("+49 30 12345678 90-x", "[phone] 90-x"),
+        ("+49301234567890", "[phone]"),
+        ("+4930123456789012", "+4930123456789012"),
+        ("+49 1234567890123", "[phone]"),
+        ("+1-415-555-0132", "[phone]"),
+        ("+44(0)2079460958", "[phone]"),
+        ("+31415926535897932384", "+31415926535897932384"),
+    ],
+)
+def test_groups_of_a_number_are_whole_runs_of_digits(text, masked):
+    """A pattern made fast that masks less than the slow one did."""
+    assert mask_private_data(text) == masked
+
+
+def test_what_is_masked_is_counted_by_kind():
+    """A report that says how much went, and not what."""
+    text = "a@b.example, c@d.example, 8.8.8.8, 2606:4700:4700::1111, x@2x.png"
+    found = count_private_data(text)
+    assert found.text == mask_private_data(text)
+    assert found.counts == {"email": 2, "ip": 2}
+    assert MASKING(text) == found
+    assert count_private_data("nothing here").counts == {}
+    assert MASKING("nothing here") == "nothing here"
+    assert count_private_data(text, MASKS[:1]).counts == {"email": 2}
+
+
+@pytest.mark.parametrize(
     ("digits", "valid"),
     [("79927398713", True), ("79927398710", False), ("0", True),
      ("18", True), ("81", False), ("59", True)],
@@ -121,7 +199,7 @@ def test_finds_are_listed():
     "text",
     ["a" * 200_000, "1" * 200_000, "a." * 100_000, "a@" * 100_000,
      "1 " * 100_000, "ab:" * 70_000, "+1 (" * 50_000, "1.2." * 50_000,
-     "x@" + "a." * 100_000, "415-" * 50_000],
+     "x@" + "a." * 100_000, "415-" * 50_000, "+" + "31415926" * 25_000],
 )  # fmt: skip
 def test_a_hostile_text_costs_its_length(text):
     """A pattern that goes back over all it has read at each character."""

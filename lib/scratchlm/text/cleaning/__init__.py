@@ -1,7 +1,13 @@
 """Cleaning: from crawled pages to text worth learning from."""
 
+from scratchlm.text.cleaning.by_language import steps_for, without_rules
 from scratchlm.text.cleaning.c4 import C4, LineRule, ends_a_sentence
-from scratchlm.text.cleaning.gopher import GOPHER, filled_lines
+from scratchlm.text.cleaning.gopher import (
+    GOPHER,
+    filled_lines,
+    stop_word_rule,
+)
+from scratchlm.text.cleaning.html_bytes import decode_html
 from scratchlm.text.cleaning.html_pages import (
     PAGE_TO_TEXT,
     drop_lines,
@@ -13,6 +19,7 @@ from scratchlm.text.cleaning.messy_web import mangle, messy_pages
 from scratchlm.text.cleaning.pipeline import PAGE_STEPS, Funnel, Outcome, clean
 from scratchlm.text.cleaning.private_data import (
     MASKING,
+    count_private_data,
     luhn,
     mask_private_data,
 )
@@ -24,7 +31,13 @@ from scratchlm.text.cleaning.quality import (
 from scratchlm.text.cleaning.repair import REPAIR, repair_mojibake, repair_text
 from scratchlm.text.cleaning.repetition import REPETITION, repeated_ngram_chars
 from scratchlm.text.cleaning.roc import auc, roc_curve
-from scratchlm.text.cleaning.steps import Edit, Rejection, Rule, Step
+from scratchlm.text.cleaning.steps import (
+    Counted,
+    Edit,
+    Rejection,
+    Rule,
+    Step,
+)
 
 __all__ = [
     "C4",
@@ -34,6 +47,7 @@ __all__ = [
     "PAGE_TO_TEXT",
     "REPAIR",
     "REPETITION",
+    "Counted",
     "Edit",
     "Funnel",
     "HashedNgrams",
@@ -46,6 +60,8 @@ __all__ = [
     "Step",
     "auc",
     "clean",
+    "count_private_data",
+    "decode_html",
     "drop_lines",
     "ends_a_sentence",
     "filled_lines",
@@ -61,4 +77,7 @@ __all__ = [
     "repair_text",
     "repeated_ngram_chars",
     "roc_curve",
+    "steps_for",
+    "stop_word_rule",
+    "without_rules",
 ]

@@ -14,8 +14,11 @@ from functools import partial
 from scratchlm.foundation.arguments import not_one_string
 from scratchlm.text.cleaning.steps import Edit, Rejection, Rule, Step
 
-# Straight and curved closing quotation marks both end a sentence.
-TERMINAL = (".", "!", "?", '"', "”", "’", "»")
+# A quotation mark that closes, straight or as any language curves it, ends a
+# sentence too; so do the marks of scripts with others than ours.
+QUOTES = '"”’»“‘«」』'
+OTHER_MARKS = "。！？．।॥۔؟።፧։။៕"
+TERMINAL = (".", "!", "?", *QUOTES, *OTHER_MARKS)
 POLICY = (
     *("terms of use", "privacy policy", "cookie policy"),
     *("uses cookies", "use of cookies", "use cookies"),
@@ -23,7 +26,10 @@ POLICY = (
 
 _CITATION = re.compile(r"\[(?:\d+|citation needed|edit)\]", re.I)
 # Possessive and never begun inside a run: a line of dots costs its length.
-_SENTENCE_END = re.compile(r"(?<![.!?])[.!?]++[\"”’»)\]]*+(?=\s|$)")
+# Behind a mark of another script need not stand a space.
+_SENTENCE_END = re.compile(
+    rf"(?<![.!?])[.!?]++[{QUOTES})\]]*+(?=\s|$)|[{OTHER_MARKS}]++"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +84,11 @@ def lacks(line: str, phrases: tuple[str, ...]) -> bool:
 
 
 def n_sentences(text: str) -> int:
-    """Count ends of sentences: a mark, then white space or the end."""
+    """Count ends of sentences.
+
+    That is a mark and then white space or the end, or a mark of a script
+    that has its own.
+    """
     return len(_SENTENCE_END.findall(text))
 
 

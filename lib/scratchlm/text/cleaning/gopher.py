@@ -7,14 +7,16 @@ Insights from Training Gopher", appendix A.1.1.
 """
 
 import re
+import unicodedata
+from collections.abc import Sequence
+from functools import partial
 
+from scratchlm.foundation.arguments import not_one_string
 from scratchlm.text.cleaning.steps import Rule
+from scratchlm.text.cleaning.stop_words import STOP_WORDS, stop_words_of
 
 BULLETS = ("•", "‣", "▪", "◦", "●", "-", "*", "–")
 ELLIPSES = ("...", "…")
-STOP_WORDS = frozenset(
-    ["the", "be", "to", "of", "and", "that", "have", "with"]
-)
 
 _ELLIPSIS = re.compile(r"\.\.\.|…")
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -59,9 +61,50 @@ def words_with_a_letter(text: str) -> float:
     return sum(map(bool, map(_LETTERS.search, words))) / max(1, len(words))
 
 
-def stop_words(text: str) -> int:
-    """How many of the eight frequent English words occur at all."""
-    return len(STOP_WORDS.intersection(_LETTERS.findall(text.lower())))
+def stop_words(
+    text: str, lists: Sequence[frozenset[str]] = (STOP_WORDS["en"],)
+) -> int:
+    """How many stop words occur at all, of the language that has most.
+
+    Args:
+        text: any text.
+        lists: the stop words of each language; the eight of English where
+            none are given.
+    """
+    lower = text.lower()
+    words = {*_LETTERS.findall(lower), *map(_bare, lower.split())}
+    return max(len(words & each) for each in lists)
+
+
+def stop_word_rule(languages: Sequence[str]) -> Rule:
+    """Gopher's last rule for texts in any of some languages.
+
+    Args:
+        languages: codes as in ``("de", "fr")``.
+
+    Raises:
+        ValueError: there is no language, or one has no stop words here.
+    """
+    not_one_string(languages, "languages")
+    if not languages:
+        raise ValueError("there are no languages; give one or more")
+    lists = tuple(map(stop_words_of, languages))
+    measure = partial(stop_words, lists=lists)
+    return Rule(name="stop words", measure=measure, low=2)
+
+
+def _bare(word: str) -> str:
+    """A word without the signs around it.
+
+    The vowels of Hindi are marks, not letters to a regular expression, and
+    stay.
+    """
+    start, end = 0, len(word)
+    while start < end and unicodedata.category(word[start])[0] not in "LM":
+        start += 1
+    while start < end and unicodedata.category(word[end - 1])[0] not in "LM":
+        end -= 1
+    return word[start:end]
 
 
 def filled_lines(text: str) -> list[str]:
@@ -81,5 +124,5 @@ GOPHER: tuple[Rule, ...] = (
     Rule(name="bullet lines", measure=bullet_lines, high=0.9),
     Rule(name="ellipsis lines", measure=ellipsis_lines, high=0.3),
     Rule(name="words with a letter", measure=words_with_a_letter, low=0.8),
-    Rule(name="stop words", measure=stop_words, low=2),
+    stop_word_rule(["en"]),
 )

@@ -6,19 +6,23 @@ from dataclasses import dataclass
 
 from scratchlm.foundation.extras import import_failure
 from scratchlm.text.cleaning.c4 import LineRule
+from scratchlm.text.cleaning.html_bytes import decode_html
 from scratchlm.text.cleaning.steps import Rejection
 
 
-def html_to_text(html: str) -> str:
+def html_to_text(html: str | bytes, declared: str | None = None) -> str:
     """The main text of a page, without what surrounds it on the screen.
 
     Empty where the page has none.
 
     Args:
-        html: the source of the page, decoded.
+        html: the source of the page; bytes are decoded as
+            :func:`scratchlm.text.cleaning.html_bytes.decode_html` does.
+        declared: the encoding of bytes, as the server named it.
 
     Raises:
-        ValueError: trafilatura, or what it imports, is not installed.
+        ValueError: trafilatura, or what it imports, is not installed; or
+            text is said to have an encoding.
 
     Source: Barbaresi 2021, "Trafilatura: A Web Scraping Library and
     Command-Line Tool for Text Discovery and Extraction".
@@ -28,6 +32,13 @@ def html_to_text(html: str) -> str:
     except ImportError as error:
         need = "reading HTML needs trafilatura"
         raise ValueError(import_failure(need, "data", error)) from error
+    if isinstance(html, bytes):
+        html = decode_html(html, declared)
+    elif declared is not None:
+        raise ValueError(
+            f"the page is text already, and declared is {declared!r}; give "
+            "bytes, or leave it out"
+        )
     return trafilatura.extract(html, include_comments=False) or ""
 
 

@@ -4,8 +4,8 @@ A step is any callable with a ``name``. It takes a text and returns the text
 that goes on, or a :class:`Rejection`. Steps are passed in; none is built in.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scratchlm.foundation.arguments import not_one_string
@@ -15,7 +15,7 @@ from scratchlm.text.cleaning.html_pages import PAGE_TO_TEXT
 from scratchlm.text.cleaning.private_data import MASKING
 from scratchlm.text.cleaning.repair import REPAIR, repair_mojibake
 from scratchlm.text.cleaning.repetition import REPETITION
-from scratchlm.text.cleaning.steps import Edit, Rejection, Step
+from scratchlm.text.cleaning.steps import Counted, Edit, Rejection, Step
 
 # What any text can go through: no optional library, no language assumed
 # beyond the English stop words of the last Gopher rule.
@@ -47,6 +47,7 @@ class Outcome:
         rejected_by: the name of that step; None where the text was kept.
         reason: why, for a person to read; empty where the text was kept.
         sizes: UTF-8 bytes at the start and after each step it survived.
+        changes: how many changes of each kind the steps counted in it.
     """
 
     index: int
@@ -54,6 +55,7 @@ class Outcome:
     rejected_by: str | None = None
     reason: str = ""
     sizes: tuple[int, ...] = ()
+    changes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def kept(self) -> bool:
@@ -73,6 +75,8 @@ class Funnel:
         documents: how many came to the end of each.
         n_bytes: how many bytes those had there.
         rejects: the examples, by the name of the step.
+        changes: how many changes of each kind the steps counted in the texts
+            that were kept, as ``{"email": 3}``.
 
     Raises:
         ValueError: ``examples`` is negative.
@@ -85,6 +89,7 @@ class Funnel:
     rejects: dict[str, deque[Outcome]] = field(
         default_factory=dict, init=False
     )
+    changes: Counter[str] = field(default_factory=Counter, init=False)
 
     def __post_init__(self) -> None:
         if self.examples < 0:
@@ -119,6 +124,8 @@ class Funnel:
                 outcome.rejected_by, deque(maxlen=self.examples)
             )
             last.append(outcome)
+        else:
+            self.changes.update(outcome.changes)
 
     def rows(self) -> list[tuple[str, int, int]]:
         """Each step's name, the documents and the bytes that it let pass.
@@ -174,6 +181,7 @@ def _outcomes(
 
 def _run(index: int, text: str, steps: tuple[Step, ...]) -> Outcome:
     sizes = [_size(text)]
+    changes: Counter[str] = Counter()
     for step in steps:
         result = step(text)
         if isinstance(result, Rejection):
@@ -184,10 +192,13 @@ def _run(index: int, text: str, steps: tuple[Step, ...]) -> Outcome:
                 reason=result.reason,
                 sizes=tuple(sizes),
             )
+        if isinstance(result, Counted):
+            changes.update(result.counts)
+            result = result.text
         # Most steps return the very text they were given.
         sizes.append(sizes[-1] if result is text else _size(result))
         text = result
-    return Outcome(index=index, text=text, sizes=tuple(sizes))
+    return Outcome(index=index, text=text, sizes=tuple(sizes), changes=changes)
 
 
 def _size(text: str) -> int:

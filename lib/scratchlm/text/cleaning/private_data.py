@@ -5,12 +5,12 @@ becomes a placeholder in square brackets, so that the sentence keeps its form.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
-from scratchlm.text.cleaning.steps import Edit
+from scratchlm.text.cleaning.steps import Counted
 
 Test = Callable[[re.Match[str]], bool]
 
@@ -36,10 +36,20 @@ class Mask:
 
     def __call__(self, text: str) -> str:
         """Return the text with each find replaced."""
-        return self.pattern.sub(self._replacement, text)
+        return self.replace(text)[0]
 
-    def _replacement(self, match: re.Match[str]) -> str:
-        return f"[{self.name}]" if self.accepts(match) else match[0]
+    def replace(self, text: str) -> tuple[str, int]:
+        """Return the text with each find replaced, and how many there were."""
+        found = 0
+
+        def replacement(match: re.Match[str]) -> str:
+            nonlocal found
+            if not self.accepts(match):
+                return match[0]
+            found += 1
+            return f"[{self.name}]"
+
+        return self.pattern.sub(replacement, text), found
 
 
 def luhn(digits: str) -> bool:
@@ -81,9 +91,14 @@ def _is_email(match: re.Match[str]) -> bool:
 
 
 def _is_ipv4(match: re.Match[str]) -> bool:
-    """Addresses that belong to someone; each machine has a 127.0.0.1."""
-    before = match.string[max(0, match.start() - 12) : match.start()]
-    if _VERSION.search(before):
+    """Addresses that belong to someone; each machine has a 127.0.0.1.
+
+    What stands before tells a version or a section from an address. Three
+    zeros at the end name a network or a version, and no machine.
+    """
+    start = max(0, match.start() - _BEFORE)
+    before = match.string[start : match.start()]
+    if _VERSION.search(before) or match[0].endswith(".0.0.0"):
         return False
     try:
         return IPv4Address(match[0]).is_global
@@ -105,14 +120,33 @@ def _is_phone(match: re.Match[str]) -> bool:
     return 8 <= sum(map(str.isdigit, match[0])) <= 15
 
 
-# Four numbers with dots between are a version or a section as well.
+# Four numbers with dots between are a version or a section as well. What
+# says so may stand at some distance: "version": "1.2.3.4", versions 1.2 and
+# 1.2.3.4. "host: 8.8.8.8" and "ip=8.8.8.8" have another key, and are masked.
+_BEFORE = 48  # characters to look at; guessed
 _VERSION = re.compile(
-    r"(?:\bversions?|\brelease|\bsection|\bv\.?|§)\s*$", re.I
+    r"""(?:
+      (?:versi[oóõ]n\w{0,8}|vers[aã]o|wersja|версия|版本|バージョン
+        |releases?|builds?|revisions?|firmware|edition
+        |(?<![^\W_])(?:ver|rev|v|drivers?|patch|hotfix|updates?|upgrades?|sdk
+          |runtime|kernel|plugin|sections?|sec|chapters?|clauses?|articles?
+          |paragraphs?)|§§?)
+      (?:[ ](?:number|no\.?|is|was|to|of|from))?
+      [\s.:="'\[(>,*|–-]{0,6}
+      (?:v?\d+(?:\.\d+){0,4}[\s,;/"']{0,3}
+        (?:(?:and|or|to|through|until|from|bis|und)\b|->|[-–→])?\s?["']?){0,4}
+    | (?:^|[\s("'\[;,])[a-z][a-z0-9+_-]{0,31}/    # Chrome/120.0.0.0
+    | [\w\])](?:[=~<>!]=|\^|~)[ ]?               # requests==4.5.6.7
+    | [\s"'](?:>=|<=|~>|~=|\^|~)[ ]?
+    )$""",
+    re.X | re.I,
 )
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _PHONE = re.compile(
     r"""(?<![\w.+(/-])(?:
-      \+\d{1,3}(?:[ .-]?\(\d{1,4}\))?(?:[ .-]?\d{2,12}){1,6}  # abroad
+      # Abroad. A group is a whole run of digits: a run that could be cut
+      # into groups in many ways would be tried in all of them.
+      \+\d{1,3}(?:[ .-]?\(\d{1,4}\))?(?:[ .-]?\d{2,15}+(?!\d)){1,6}
     | (?:1[ .-])?\([2-9]\d\d\)[ ]?[2-9]\d\d[ .-]\d{4}         # (415) 555-0132
     | (?:1[ .-])?[2-9]\d\d([.-])[2-9]\d\d\1\d{4}              # 415-555-0132
     | \(0\d{1,5}\)[ ]?\d[\d -]{3,9}\d                         # at home
@@ -167,9 +201,43 @@ def mask_private_data(text: str, masks: Sequence[Mask] = MASKS) -> str:
         text: any text.
         masks: the kinds to look for, in order.
     """
+    return count_private_data(text, masks).text
+
+
+def count_private_data(text: str, masks: Sequence[Mask] = MASKS) -> Counted:
+    """Replace as :func:`mask_private_data` does, and count by kind.
+
+    Args:
+        text: any text.
+        masks: the kinds to look for, in order.
+
+    Returns:
+        The text, and how many finds of each kind there were; a kind without
+        finds is not among the counts.
+    """
+    counts: Counter[str] = Counter()
     for mask in masks:
-        text = mask(text)
-    return text
+        text, found = mask.replace(text)
+        counts[mask.name] += found
+    return Counted(text=text, counts=+counts)
 
 
-MASKING = Edit(name="masked", change=partial(mask_private_data, masks=MASKS))
+@dataclass(frozen=True, kw_only=True)
+class Masking:
+    """The step that masks, and counts what it masked.
+
+    Args:
+        masks: the kinds to look for, in order.
+        name: what the funnel calls it.
+    """
+
+    masks: Sequence[Mask] = MASKS
+    name: str = "masked"
+
+    def __call__(self, text: str) -> str | Counted:
+        """Return the masked text and its counts; the text where none are."""
+        found = count_private_data(text, self.masks)
+        return found if found.counts else text
+
+
+MASKING = Masking()

@@ -1,6 +1,6 @@
 """What a cleaning pipeline is made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -16,6 +16,19 @@ class Rejection:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """A text that goes on, and what was done to it how often.
+
+    Args:
+        text: the changed text.
+        counts: how many changes of each kind there were, if any.
+    """
+
+    text: str
+    counts: Mapping[str, int]
+
+
 @runtime_checkable
 class Step(Protocol):
     """What a pipeline is made of."""
@@ -24,7 +37,7 @@ class Step(Protocol):
     def name(self) -> str:
         """What the funnel calls it."""
 
-    def __call__(self, text: str) -> str | Rejection:
+    def __call__(self, text: str) -> str | Counted | Rejection:
         """Return the text that goes on, or why none does."""
 
 
