@@ -5,7 +5,7 @@ import json
 import sys
 
 from scratchlm.cli.program import main
-from scratchlm.text.corpora.texts import read_texts, write_texts
+from scratchlm.text.corpora.texts import read_records, read_texts, write_texts
 
 LONG = "the cat sat on the mat and looked at the rain for a long while " * 3
 TEXTS = [
@@ -75,3 +75,24 @@ def test_the_defaults_are_those_of_the_library():
     command, config = Dedup(paths=("-",)), DedupConfig()
     for name in ["near", "verify", "threshold", "keep"]:
         assert getattr(command, name) == getattr(config, name)
+
+
+def test_other_fields_survive_and_bad_records_do_not_count(tmp_path, capsys):
+    """Numbers of documents of a first reading, applied to a second that
+    skipped other ones."""
+    path, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    rows = [{"id": n, "text": text} for n, text in enumerate(TEXTS)]
+    bad = ['{"text": null}', '{"text": "a\\ud83d"}', '{"text": "cut']
+    lines = [bad[0], json.dumps(rows[0]), bad[1]]
+    lines += [*map(json.dumps, rows[1:]), bad[2]]
+    path.write_text("\n".join(lines))
+    base = ["dedup", str(path), "-o", str(out), "--no-progress"]
+    base += ["--workers", "1"]
+    assert main(base) == 2
+    assert "--on-error skip" in capsys.readouterr().err
+    assert not out.exists()
+    assert main([*base, "--on-error", "skip", "--lines"]) == 0
+    assert [each.fields for each in read_records(out)] == rows[:2]
+    told = capsys.readouterr().err
+    assert "3 records skipped" in told
+    assert "2 of 4 documents kept" in told

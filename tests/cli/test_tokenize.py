@@ -11,6 +11,8 @@ from scratchlm.cli.program import main
 from scratchlm.text.corpora.interpreter import python_docs
 from scratchlm.text.corpora.texts import write_texts
 from scratchlm.text.shards.reading import TokenShards
+from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
+from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer
 from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 
@@ -28,7 +30,7 @@ def test_a_tokenizer_is_trained_once_and_then_loaded(tmp_path, capsys):
     write_texts(texts, tmp_path / "in.jsonl")
     where = ["--tokenizer", str(tmp_path / "tok")]
     assert run(tmp_path, *where) == 2
-    assert "tokenizer.json" in capsys.readouterr().err
+    assert "there is no" in capsys.readouterr().err
     trained = [*where, "--vocab-size", "400"]
     assert run(tmp_path, *trained) == 0
     tok = BPETokenizer.load(tmp_path / "tok")
@@ -150,3 +152,48 @@ def test_the_folder_for_the_shards_has_to_be_named(tmp_path):
     with pytest.raises(SystemExit) as stopped:
         main(["tokenize", str(tmp_path), "--tokenizer", str(tmp_path)])
     assert stopped.value.code == 2
+
+
+FAMILIES = {
+    "bpe": BPETokenizer,
+    "wordpiece": WordPieceTokenizer,
+    "unigram": UnigramTokenizer,
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_trained_and_loaded(tmp_path, family):
+    """A unigram tokenizer of this package that is sent to another library."""
+    texts = [text[:500] for text in python_docs(30_000)]
+    write_texts(texts, tmp_path / "in.jsonl")
+    where = [
+        "--tokenizer",
+        str(tmp_path / "tok"),
+        "--end-of-text",
+        "<|im_end|>",
+    ]
+    trained = ["--vocab-size", "400", "--family", family]
+    assert run(tmp_path, *where, *trained) == 0
+    tok = FAMILIES[family].load(tmp_path / "tok")
+    shards = TokenShards(tmp_path / "shards", tok)
+    assert len(shards) == len(texts)
+    assert shards.end_id == tok.special_tokens["<|im_end|>"]
+    assert run(tmp_path, *where) == 0
+
+
+def test_the_token_that_ends_a_document_can_be_named(tmp_path, capsys):
+    """A message that offers what the command lacks."""
+    texts = ["the boats come back with the tide. " * 20]
+    write_texts(texts, tmp_path / "in.jsonl")
+    tok = BPETokenizer.train(texts, 270, special_tokens=["<|im_end|>"])
+    tok.save(tmp_path / "tok")
+    where = ["--tokenizer", str(tmp_path / "tok")]
+    assert run(tmp_path, *where) == 2
+    told = capsys.readouterr().err
+    assert "name one with --end-of-text: it has '<|im_end|>'" in told
+    assert run(tmp_path, *where, "--end-of-text", "<|im_end|>") == 0
+    (ids,) = TokenShards(tmp_path / "shards", tok)
+    assert ids[-1] == tok.special_tokens["<|im_end|>"]
+    none = ["--end-of-text", "None", "-o", str(tmp_path / "none")]
+    assert run(tmp_path, *where, *none) == 0
+    assert TokenShards(tmp_path / "none", tok).end_id is None

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from scratchlm.cli.options import Reading, say
+from scratchlm.cli.options import Reading, beside, say
+
+if TYPE_CHECKING:
+    from scratchlm.text.corpora.records import Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +36,9 @@ class Dedup(Reading):
 
     def run(self) -> None:
         """Do it."""
-        from scratchlm.text.corpora.texts import write_texts  # noqa: PLC0415
+        from scratchlm.text.corpora.writing import (  # noqa: PLC0415
+            write_records,
+        )
         from scratchlm.text.deduplication.pipeline import (  # noqa: PLC0415
             DedupConfig,
             deduplicate,
@@ -47,18 +52,21 @@ class Dedup(Reading):
         )
         with self.twice() as again:
             found = deduplicate(
-                again(), config, workers=self.workers, progress=self.progress
+                (record.text for record in again()),
+                config,
+                workers=self.workers,
+                progress=self.progress,
             )
             kept = set(found.kept.tolist())
-            texts = (text for i, text in enumerate(again()) if i in kept)
-            write_texts(self._further(texts), self.out, self.column)
+            records = (each for i, each in enumerate(again()) if i in kept)
+            write_records(self._further(records), self.out, self.column)
         report = found.report
         say(
             f"dedup: {report.kept:,} of {report.documents:,} documents kept; "
             f"{report.exact:,} were equal to another, {report.near:,} nearly"
         )
 
-    def _further(self, texts: Iterator[str]) -> Iterator[str]:
+    def _further(self, records: Iterator["Record"]) -> Iterator["Record"]:
         from scratchlm.foundation.parallel import batches  # noqa: PLC0415
         from scratchlm.text.corpora.texts import read_texts  # noqa: PLC0415
         from scratchlm.text.deduplication import (  # noqa: PLC0415
@@ -67,15 +75,19 @@ class Dedup(Reading):
         )
 
         if self.lines:
-            parts = exact.drop_repeated_lines(texts)
-            texts = (part.text for part in parts if part.text)
+            pairs = beside(records, exact.drop_repeated_lines)
+            records = (
+                record.with_text(part.text)
+                for record, part in pairs
+                if part.text
+            )
         if not self.against:
-            return texts
+            return records
         items = read_texts(self.against, self.column)
         tests = decontamination.Decontaminator(items)
-        return (
-            text
-            for batch in batches(texts)
-            for text, bad in zip(batch, tests.contaminated(batch), strict=True)
-            if not bad
-        )
+
+        def bad(texts: Iterator[str]) -> Iterator[bool]:
+            for batch in batches(texts):
+                yield from tests.contaminated(batch).tolist()
+
+        return (each for each, quotes in beside(records, bad) if not quotes)

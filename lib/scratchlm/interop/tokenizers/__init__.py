@@ -1,6 +1,7 @@
 """Other libraries' tokenizers, read and written."""
 
 from scratchlm.interop.tokenizers.gpt2 import from_gpt2_files
+from scratchlm.interop.tokenizers.loading import load_tokenizer
 from scratchlm.interop.tokenizers.sentencepiece import from_sentencepiece
 from scratchlm.interop.tokenizers.tiktoken import (
     from_tiktoken,
@@ -13,5 +14,6 @@ __all__ = [
     "from_sentencepiece",
     "from_tiktoken",
     "from_tiktoken_file",
+    "load_tokenizer",
     "to_tiktoken",
 ]
