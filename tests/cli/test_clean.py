@@ -117,5 +117,5 @@ def test_bad_records_do_not_end_a_run(tmp_path, capsys):
     path.write_text(json.dumps({"text": GOOD}) + '\n{"text": null}\n')
     assert len(run(tmp_path, "--on-error", "skip")) == 1
     told = capsys.readouterr().err
-    assert "1 records skipped" in told
+    assert "1 record skipped" in told
     assert "line 2 of" in told

@@ -1,7 +1,7 @@
 """``tokenize``: documents to token ids."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -93,18 +93,18 @@ class Tokenize(Reading):
         return tok
 
     def _train(self, texts: Iterator[str]) -> "SubwordTokenizer":
-        from scratchlm.text.subwords.unigram.tokenizer import (  # noqa: PLC0415
-            UnigramTokenizer,
+        from scratchlm.text.subwords.unigram import (  # noqa: PLC0415
+            tokenizer as unigram,
         )
-        from scratchlm.text.subwords.wordpiece.tokenizer import (  # noqa: PLC0415
-            WordPieceTokenizer,
+        from scratchlm.text.subwords.wordpiece import (  # noqa: PLC0415
+            tokenizer as wordpiece,
         )
         from scratchlm.text.tokenizer.bpe import BPETokenizer  # noqa: PLC0415
 
-        families = {
-            "bpe": BPETokenizer,
-            "wordpiece": WordPieceTokenizer,
-            "unigram": UnigramTokenizer,
+        trainers: Mapping[str, Callable[..., SubwordTokenizer]] = {
+            "bpe": BPETokenizer.train,
+            "wordpiece": wordpiece.WordPieceTokenizer.train,
+            "unigram": unigram.UnigramTokenizer.train,
         }
         assert self.vocab_size is not None
         end = [] if self.end_of_text is None else [self.end_of_text]
@@ -113,7 +113,7 @@ class Tokenize(Reading):
                 # A smaller vocabulary than asked for: the same command would
                 # not accept it the next time.
                 warnings.simplefilter("error", UserWarning)
-                return families[self.family].train(
+                return trainers[self.family](
                     texts,
                     self.vocab_size,
                     special_tokens=end,

@@ -25,7 +25,7 @@ def test_faults_are_counted_and_the_first_are_listed():
         skipped(RecordError(f"line {number}", "is bad", "mend it"))
     skipped(FileError("a.gz", "was cut short", "fetch it again"))
     assert skipped.lines() == [
-        "1,000 records skipped, and the rest of 1 damaged files",
+        "1,000 records skipped, and the rest of 1 file",
         "  line 0 is bad",
         "  line 1 is bad",
         "  and 999 more",

@@ -62,8 +62,8 @@ def read_classifier(
             bad = archive.testzip()  # checksums, before anything is parsed
         if bad is not None:
             raise ValueError(f"{bad} in it is damaged")
-        # Without pickle: a file of numbers that can run code is none.
-        with np.load(path, allow_pickle=False) as parts:
+        # By default it reads arrays of numbers alone, which run no code.
+        with np.load(path) as parts:
             settings = json.loads(parts["settings"].tobytes())
             return _checked(settings, np.asarray(parts["weights"]))
     except FileNotFoundError:

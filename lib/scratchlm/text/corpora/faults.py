@@ -80,12 +80,16 @@ class Skipped:
         """What was skipped, for a person to read; nothing if nothing was."""
         if not self.records + self.files:
             return []
-        counted = f"{self.records:,} records skipped"
+        counted = f"{_count(self.records, 'record')} skipped"
         if self.files:
-            counted += f", and the rest of {self.files:,} damaged files"
+            counted += f", and the rest of {_count(self.files, 'file')}"
         more = self.records + self.files - len(self.first)
         return [
             counted,
             *(f"  {fault.place} {fault.why}" for fault in self.first),
             *([f"  and {more:,} more"] if more else []),
         ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
