@@ -1,0 +1,46 @@
+"""Recorded grids are what the script of today finds."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+import torch
+
+from scratchlm.book.results import FOLDER, result
+
+SCRIPTS = Path(__file__).parents[2] / "benchmarks"
+CLOSE = 0.05  # another processor sums in another order, hundreds of times
+
+
+@pytest.fixture
+def claims(monkeypatch):
+    """The script as a module, on one thread."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield importlib.import_module("model_claims")
+    torch.set_num_threads(threads)
+
+
+def test_every_grid_is_recorded_by_the_script(claims):
+    """A grid whose numbers a page reads and nothing measures again."""
+    names = {path.stem for path in FOLDER.glob("claims-*.json")}
+    assert names
+    assert names <= {f"claims-{name}" for name in claims.CLAIMS}
+    for name in names:
+        command = result(name).command
+        assert "benchmarks/model_claims.py" in command
+        assert "--record" in command
+
+
+@pytest.mark.slow  # a hundred steps of training
+def test_a_short_run_of_learned_positions_is_the_recorded_one(claims):
+    """Numbers that outlive the code that they were measured with."""
+    ids, _ = claims.corpus(claims.Size().n_bytes)
+    torch.manual_seed(0)
+    model = claims.Transformer(claims.late_config(None, tied=True))
+    batch = claims.draw(ids, 4, 64, 0)
+    losses = claims.train(model, batch, iter([3e-3] * 100))
+    found = result("claims-learned-positions").value
+    expected = pytest.approx(found["RoPE, tied, seed 0"], abs=CLOSE)
+    assert sum(losses[-20:]) / 20 == expected
