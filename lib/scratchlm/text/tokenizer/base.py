@@ -232,8 +232,9 @@ class SubwordTokenizer(ABC):
             workers = 1
         encode = partial(self._encode_all, allowed_special)
         encoded = ordered_map(encode, batches(texts), n_workers(workers))
-        framed = self._framed if add_special_tokens else lambda ids: ids
-        return [framed(ids).tolist() for batch in encoded for ids in batch]
+        each = (ids for batch in encoded for ids in batch)
+        framed = map(self._framed, each) if add_special_tokens else each
+        return [ids.tolist() for ids in framed]
 
     def encode_iterable(
         self,
@@ -305,6 +306,8 @@ class SubwordTokenizer(ABC):
         allowed = self.special.allow(allowed_special)
         self.special.refuse(text, allowed)
         if not self._reader:
+            if not allowed:
+                return self._text.ids(text)
             return self._joined(self.special.cut(text, allowed))
         parts = [*self._reader.cut(text)]
         for _, name in parts:  # which only the normalised text holds
