@@ -46,7 +46,7 @@ WORK = {
     "n-grams": HashedNgrams().places,
     "bytes of a page": lambda text: decode_html(text.encode()),
 }
-SIZE = 3_000
+SIZE = 2_000
 QUICK = 0.02  # seconds, in which no square of the size could be walked
 
 
@@ -62,6 +62,7 @@ def seconds(work, text):
     return min(times)
 
 
+@pytest.mark.untraced  # a trace costs as much as what is measured
 @pytest.mark.parametrize("name", WORK)
 def test_work_grows_as_the_text_does(name):
     """A pattern that can cut a run of digits into groups in many ways tries
