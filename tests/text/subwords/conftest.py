@@ -1,8 +1,11 @@
 """Tokenizers of both families, their files, and Hugging Face's reading."""
 
+import io
 from functools import cache
 
 import pytest
+import sentencepiece
+from sentencepiece import sentencepiece_model_pb2 as proto
 from tokenizers import Tokenizer
 
 from scratchlm.text.corpora.interpreter import python_docs
@@ -75,3 +78,26 @@ def spoilt(saved, tmp_path, edited):
         return path
 
     return written
+
+
+@pytest.fixture(scope="session")
+def packed():
+    """A function from the name of a normalisation to its packed rules."""
+
+    @cache
+    def pack(rule):
+        written = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(["the boats come back with the tide"] * 9),
+            model_writer=written,
+            model_type="char",
+            vocab_size=60,
+            hard_vocab_limit=False,
+            normalization_rule_name=rule,
+            minloglevel=2,
+        )
+        model = proto.ModelProto()
+        model.ParseFromString(written.getvalue())
+        return model.normalizer_spec.precompiled_charsmap
+
+    return pack

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchlm.text.subwords.alphabet import counted, covered, only_of
+from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
+from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer
 
 
 @given(
@@ -57,3 +59,20 @@ def test_corpora_that_hold_nothing():
         counted([""], "gpt2", 1)
     with pytest.raises(ValueError, match="one string"):
         counted("text", "gpt2", 1)
+
+
+def test_special_tokens_count_for_nothing():
+    """Tokens of "endof" and "text", learned from every end of a document."""
+    texts = ["ab<|end|>ab", "<|end|>"]
+    assert counted(texts, r"\S+", 1, ["<|end|>"]) == {"ab": 2}
+    assert counted(texts, r"\S+", 1) == {"ab<|end|>ab": 1, "<|end|>": 1}
+
+
+@pytest.mark.parametrize("family", [UnigramTokenizer, WordPieceTokenizer])
+def test_training_cuts_at_special_tokens(family):
+    """A vocabulary that spells them a second time, as text."""
+    texts = ["one two one two<|end|>"] * 20
+    size = {"vocab_size": 300, "special_tokens": ["<|end|>"]}
+    with pytest.warns(UserWarning, match="the text"):
+        trained = family.train(texts, **size)
+    assert not any("|" in token for token in trained.vocab)

@@ -1,10 +1,15 @@
 """The tokenizer that is published with a model."""
 
+import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 from scratchlm.interop.files import read_settings
 from scratchlm.interop.tokenizers.gpt2 import from_gpt2_files
+from scratchlm.text.subwords.character_bpe.tokenizer import (
+    CharacterBPETokenizer,
+)
 from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
 from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer
 from scratchlm.text.tokenizer.base import SubwordTokenizer
@@ -33,14 +38,23 @@ def read_tokenizer(folder: Path) -> SubwordTokenizer | None:
         ValueError: a file is corrupt.
     """
     if (folder / FILE).is_file():
-        model = read_settings(folder / FILE).get("model")
-        kind = model.get("type") if isinstance(model, dict) else None
-        family = _KINDS.get(str(kind), BPETokenizer)
+        document = read_settings(folder / FILE)
         try:
-            return family.load(folder)
+            return _family(document).load(folder)
         except ValueError as error:
             warnings.warn(str(error), stacklevel=3)
             return None
     if all((folder / name).is_file() for name in _GPT2_FILES):
         return from_gpt2_files(*(folder / n for n in _GPT2_FILES))
     return None
+
+
+def _family(document: dict[str, Any]) -> type[SubwordTokenizer]:
+    """The class for a file: by its model, and by what BPE begins with."""
+    model = document.get("model")
+    kind = model.get("type") if isinstance(model, dict) else None
+    # The alphabet of bytes is not the model's, but that of a step before.
+    on_bytes = '"ByteLevel"' in json.dumps(document.get("pre_tokenizer"))
+    if kind == "BPE" and not on_bytes:
+        return CharacterBPETokenizer
+    return _KINDS.get(str(kind), BPETokenizer)

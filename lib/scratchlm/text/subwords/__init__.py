@@ -1,5 +1,14 @@
-"""Subwords: WordPiece and unigram models."""
+"""Subwords: WordPiece, unigram models and BPE on characters."""
 
+from scratchlm.text.subwords.character_bpe.merging import (
+    RankedMerges,
+    ScoredMerges,
+    merge_symbols,
+)
+from scratchlm.text.subwords.character_bpe.tokenizer import (
+    CharacterBPETokenizer,
+)
+from scratchlm.text.subwords.preparation.charsmap import Charsmap
 from scratchlm.text.subwords.unigram.lattice import (
     Scores,
     forward,
@@ -22,8 +31,12 @@ from scratchlm.text.subwords.wordpiece.tokenizer import (
 from scratchlm.text.subwords.wordpiece.training import learn_best_merges
 
 __all__ = [
+    "CharacterBPETokenizer",
+    "Charsmap",
     "PairCounts",
     "PairTrainer",
+    "RankedMerges",
+    "ScoredMerges",
     "Scores",
     "UnigramTokenizer",
     "UnigramTrainer",
@@ -33,6 +46,7 @@ __all__ = [
     "learn_best_merges",
     "likelihood",
     "match_longest",
+    "merge_symbols",
     "ratio",
     "sample",
     "viterbi",

@@ -1,22 +1,34 @@
 """The pieces of a corpus and the characters worth a token."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from scratchlm.foundation.arguments import not_one_string
 from scratchlm.text.tokenizer.training import count_pieces
 
 
 def counted(
-    texts: Iterable[str], pattern: str, workers: int | None
+    texts: Iterable[str],
+    pattern: str,
+    workers: int | None,
+    special_tokens: Collection[str] = (),
 ) -> Counter[str]:
     """How often each piece occurs, where there is any.
+
+    Args:
+        texts: the documents; no piece crosses from one into the next.
+        pattern: a name or a regular expression, as ``find_pattern`` takes.
+        workers: processes; None takes one per core.
+        special_tokens: a text is cut where it spells one, and the spelling
+            counts for nothing, since no text is encoded to its letters.
 
     Raises:
         ValueError: ``texts`` is one string or holds nothing.
     """
     not_one_string(texts)
-    counts = count_pieces(texts, pattern, workers=workers)
+    counts = count_pieces(
+        texts, pattern, special_tokens=special_tokens, workers=workers
+    )
     if not counts:
         raise ValueError("there is no text to train on: every text is empty")
     return counts

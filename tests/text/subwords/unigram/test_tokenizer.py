@@ -118,7 +118,7 @@ def test_fingerprint_covers_what_determines_ids():
     ("change", "message"),
     [
         ({"scores": {}, "vocab": {}}, "at least one token"),
-        ({"vocab": {"a": 1}}, "' ' has a score or an id, but not both"),
+        ({"vocab": {"a": 1}}, "' ' has a score, but no id"),
         ({"byte_ids": (7, 8)}, "2 byte_ids"),
         ({"unknown_id": None}, "unknown_id or 256 byte_ids"),
         ({"unknown_id": 3}, "same id"),

@@ -24,12 +24,19 @@ class Scores:
         of: the score of each token, a log-probability in nats.
         single: round each sum to single precision, as sentencepiece does.
             That decides between segmentations of equal probability.
+        unknown: the score of a character without a token; None takes the
+            lowest score less a penalty.
 
     Raises:
         ValueError: there is no token, one is empty, or a score is no number.
     """
 
-    def __init__(self, of: Mapping[str, float], single: bool = False):
+    def __init__(
+        self,
+        of: Mapping[str, float],
+        single: bool = False,
+        unknown: float | None = None,
+    ):
         if not of or "" in of:
             raise ValueError(
                 "a unigram model needs at least one token, and none empty"
@@ -42,7 +49,9 @@ class Scores:
             )
         self.of, self.single = of, single
         self.longest = max(map(len, of))
-        self.unknown = min(of.values()) - UNKNOWN_PENALTY
+        if unknown is None:
+            unknown = min(of.values()) - UNKNOWN_PENALTY
+        self.unknown = unknown
 
     def edges(self, text: str, end: int) -> list[tuple[int, float]]:
         """The edges into a place: where each begins, and its score.

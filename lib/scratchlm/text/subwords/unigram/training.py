@@ -189,7 +189,7 @@ def train_unigram(  # noqa: PLR0913
         The fields of a ``UnigramTokenizer``.
     """
     SpecialTokens.following(special_tokens, 0)  # raises on bad ones
-    counts = counted(texts, pattern, workers)
+    counts = counted(texts, pattern, workers, special_tokens)
     alphabet = covered(counts, coverage)
     n_fixed = 256 if byte_fallback else 1
     size = vocab_size - n_fixed - len(special_tokens)

@@ -42,7 +42,7 @@ def train_wordpiece(  # noqa: PLR0913
         raise ValueError(
             f"criterion is {criterion!r}; give one of {', '.join(CRITERIA)}"
         )
-    counts = counted(texts, pattern, workers)
+    counts = counted(texts, pattern, workers, special_tokens)
     alphabet = sorted(covered(counts, coverage))
     tokens = [UNKNOWN, *alphabet, *("##" + c for c in alphabet)]
     room = vocab_size - len(tokens) - len(special_tokens)

@@ -1,0 +1,1 @@
+"""Byte-pair encoding on characters, with bytes for what has no token."""
