@@ -35,7 +35,7 @@ class TokenEmbedding(nn.Module):
         self.max_tokens, self.scale = maxsize, scale
 
     def forward(
-        self, tokens: Int[Tensor, "*B T"], positions: Int[Tensor, "*#B T"]
+        self, tokens: Int[Tensor, "*B T"], positions: Int[Tensor, "... T"]
     ) -> Float[Tensor, "*B T D"]:
         """Return the vectors of ``tokens``, wherever they stand."""
         x = self.tokens(tokens)
@@ -61,7 +61,7 @@ class LearnedPositions(nn.Module):
         self.positions = nn.Embedding(max_tokens, d_model)
 
     def forward(
-        self, tokens: Int[Tensor, "*B T"], positions: Int[Tensor, "*#B T"]
+        self, tokens: Int[Tensor, "*B T"], positions: Int[Tensor, "... T"]
     ) -> Float[Tensor, "*B T D"]:
         """Return the sum of both vectors for each token."""
         return self.tokens(tokens) + self.positions(positions)
@@ -88,7 +88,7 @@ class SinusoidalPositions(nn.Module):
         self.angles = Angles(d_model, theta=10_000.0)
 
     def forward(
-        self, tokens: Int[Tensor, "*B T"], positions: Int[Tensor, "*#B T"]
+        self, tokens: Int[Tensor, "*B T"], positions: Int[Tensor, "... T"]
     ) -> Float[Tensor, "*B T D"]:
         """Return ``sqrt(D)`` times the token's vector plus the waves.
 

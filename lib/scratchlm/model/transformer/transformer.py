@@ -180,7 +180,8 @@ class Transformer(nn.Module):
         """
         start = 0 if cache is None else cache.length
         stop = start + tokens.shape[1]
-        packed = self._packed(documents, (len(tokens), stop))
+        # Not `len`, which would fix the size of a batch that is exported.
+        packed = self._packed(documents, tokens.shape[0], stop)
         if positions is None:
             positions = self._positions(packed, start, stop, tokens.device)
         x = self._embed(tokens, positions)
@@ -190,10 +191,11 @@ class Transformer(nn.Module):
         return self.norm(x)
 
     def _packed(
-        self, documents: Tensor | None, shape: tuple[int, int]
+        self, documents: Tensor | None, n_rows: int, n_keys: int
     ) -> Documents | None:
         if documents is None:
             return None
+        shape = n_rows, n_keys
         if documents.shape != shape:
             raise ValueError(
                 f"documents have shape {tuple(documents.shape)}, and tokens "
