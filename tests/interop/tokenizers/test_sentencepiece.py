@@ -58,7 +58,7 @@ def test_segments_as_sentencepiece_does_on_real_text(pair):
     texts = [part for doc in DOCS for part in doc.split("\n\n")]
     texts += "\n".join(python_source(200_000)).split("\n\n")
     assert len(texts) > 1000
-    for text in texts:
+    for text in texts[::3]:
         assert ours.encode_ordinary(text) == theirs.encode(text)
 
 
@@ -197,7 +197,7 @@ def test_each_family_is_as_in_sentencepiece(family, tmp_path):
     path.write_bytes(trained(**FAMILIES[family]))
     theirs = sentencepiece.SentencePieceProcessor(model_file=str(path))
     ours = from_sentencepiece(path)
-    for text in odd_texts(150):
+    for text in odd_texts(120):
         ids = theirs.encode(text)
         assert ours.encode_ordinary(text) == ids
         assert ours.decode(ids) == theirs.decode(ids)
