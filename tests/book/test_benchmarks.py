@@ -26,6 +26,7 @@ SMALL = [
     "text_subwords.py --megabytes 0.02 --vocab-size 1000 --rounds 1",
     "training.py --sizes 8x2x4x8 --rounds 1",
     "text_dedup.py --documents 60 --rounds 1",
+    "training_claims.py --small",
 ]
 
 
