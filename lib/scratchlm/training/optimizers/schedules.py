@@ -40,10 +40,11 @@ class _Ending(Constant):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_steps <= self.warmup:
+        if self.n_steps < self.warmup + 2:
             raise ValueError(
-                f"a run of {self.n_steps} steps ends within its warm-up of "
-                f"{self.warmup}; warm up for fewer steps"
+                f"a run of {self.n_steps} steps has no room for a warm-up of "
+                f"{self.warmup}, the peak and the floor; warm up for fewer "
+                "steps"
             )
         if not 0 <= self.floor <= 1:
             raise ValueError(f"floor is {self.floor}; give a part of the peak")
@@ -61,8 +62,8 @@ class Cosine(_Ending):
         floor: the part of the peak at which the run ends.
 
     Raises:
-        ValueError: the run is no longer than its warm-up, or ``floor`` is
-            no part.
+        ValueError: the run has no room for warm-up, peak and floor, or
+            ``floor`` is no part.
 
     Source: Loshchilov and Hutter 2017, "SGDR"; the floor of a tenth as in
     Hoffmann et al. 2022, "Training Compute-Optimal Large Language Models".
@@ -72,7 +73,7 @@ class Cosine(_Ending):
         """Return the part of the peak at a step, counted from 0."""
         if step < self.warmup:
             return super().__call__(step)
-        way = (step - self.warmup) / max(1, self.n_steps - 1 - self.warmup)
+        way = (step - self.warmup) / (self.n_steps - 1 - self.warmup)
         down = (1 + math.cos(math.pi * min(1.0, way))) / 2
         return self.floor + (1 - self.floor) * down
 
@@ -104,7 +105,7 @@ class WarmupStableDecay(_Ending):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 1 <= self.decay <= self.n_steps - self.warmup:
+        if not 1 <= self.decay < self.n_steps - self.warmup:
             raise ValueError(
                 f"a decay of {self.decay} steps does not fit behind a "
                 f"warm-up of {self.warmup} in a run of {self.n_steps}"
