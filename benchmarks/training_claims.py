@@ -16,10 +16,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from statistics import fmean, stdev
-from time import process_time
 
 import torch
 from _output import Output, add_option
@@ -28,6 +28,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from scratchlm.book.results import Result, record
+from scratchlm.book.timing import cpu_seconds
 from scratchlm.model.published import tiny
 from scratchlm.model.transformer import Transformer
 from scratchlm.text.tinyworld import TinyWorld
@@ -59,9 +60,10 @@ class Size:
     n_rows: int = 16
     seeds: int = 3
     n_rates: int = 4
+    rounds: int = 40
 
 
-SMALL = Size(n_bytes=60_000, steps=4, n_rows=2, seeds=2, n_rates=1)
+SMALL = Size(n_bytes=60_000, steps=4, n_rows=2, seeds=2, n_rates=1, rounds=1)
 
 
 def sgd(model: nn.Module, rate: float) -> torch.optim.Optimizer:
@@ -105,46 +107,61 @@ def loss_of(model: nn.Module, rows: Tensor) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten())
 
 
+def step_seconds(corpus: Corpus, size: Size) -> dict[str, float]:
+    """Processor time of a step with each optimizer; the steps take turns."""
+    generator = torch.Generator().manual_seed(0)
+    calls = {}
+    for name, (make, rates) in OPTIMIZERS.items():
+        model = Transformer(SETTINGS)
+        optimizer = make(model, rates[0] / 100)
+        rows = corpus.rows(size.n_rows, generator)
+        calls[name] = partial(take_step, model, optimizer, rows)
+    return cpu_seconds(calls, rounds=size.rounds)
+
+
+def take_step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, rows: Tensor
+) -> None:
+    optimizer.zero_grad()
+    loss_of(model, rows).backward()
+    clip_gradients(model.parameters(), 1.0)
+    optimizer.step()
+
+
 def run(
     make: Make, rate: float, corpus: Corpus, size: Size, seed: int
-) -> tuple[float, float]:
-    """The held-out loss of one run, and its seconds of training."""
+) -> float:
+    """The held-out loss of one run."""
     torch.manual_seed(seed)
     model = Transformer(SETTINGS)
     optimizer = make(model, rate)
     peaks = [group["lr"] for group in optimizer.param_groups]
     schedule = Cosine(warmup=min(20, size.steps // 2), n_steps=size.steps)
     generator = torch.Generator().manual_seed(seed)
-    begin = process_time()
     for step in range(size.steps):
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * schedule(step)
-        optimizer.zero_grad()
-        loss_of(model, corpus.rows(size.n_rows, generator)).backward()
-        clip_gradients(model.parameters(), 1.0)
-        optimizer.step()
-    seconds = process_time() - begin
+        take_step(model, optimizer, corpus.rows(size.n_rows, generator))
     with torch.no_grad():
         parts = corpus.held_out.split(64)
         losses = [loss_of(model, rows).item() * len(rows) for rows in parts]
-    return sum(losses) / len(corpus.held_out), seconds
+    return sum(losses) / len(corpus.held_out)
 
 
 def compare(size: Size) -> tuple[dict[str, float], dict[str, float]]:
     """Losses, and seconds of a step."""
     corpus = Corpus(size.n_bytes)
-    losses, seconds, best = {}, {}, {}
+    seconds = step_seconds(corpus, size)
+    losses, best = {}, {}
     n_runs = len(OPTIMIZERS) * (size.n_rates + 2 * size.seeds)
     with tqdm(total=n_runs, unit="run", disable=None) as bar:
         for name, (make, rates) in OPTIMIZERS.items():
             tried = {}
             for rate in rates[: size.n_rates]:
-                loss, spent = run(make, rate, corpus, size, seed=0)
+                loss = run(make, rate, corpus, size, seed=0)
                 bar.update()
                 if isfinite(loss):
                     tried[rate] = losses[f"{name} rate {rate:g}"] = loss
-                    step = spent / size.steps
-                    seconds[name] = min(step, seconds.get(name, step))
             best[name] = min(tried, key=lambda rate: tried[rate])
         for name, (make, _) in OPTIMIZERS.items():
             allowed = size.steps * seconds["AdamW"] / seconds[name]
@@ -152,7 +169,7 @@ def compare(size: Size) -> tuple[dict[str, float], dict[str, float]]:
                 fitted = replace(size, steps=round(steps))
                 runs = []
                 for seed in range(1, size.seeds + 1):
-                    runs.append(run(make, best[name], corpus, fitted, seed)[0])
+                    runs.append(run(make, best[name], corpus, fitted, seed))
                     bar.update()
                 losses[f"{name} equal {budget}"] = fmean(runs)
                 losses[f"{name} equal {budget} deviation"] = stdev(runs)
