@@ -12,28 +12,38 @@ the page reads them from ``book/results``. Losses are nats a token.
 """
 
 import argparse
-import platform
-import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import cache, partial
+from dataclasses import replace
+from functools import partial
 from itertools import product
 from multiprocessing import get_context
-from pathlib import Path
 from statistics import fmean
 from time import process_time
 from typing import Any
 
 import torch
 from _output import Output, add_option
+from _position_grids import learned_positions, no_positions
+from _recording import keep
+from _runs import (
+    SMALL,
+    VOCABULARY,
+    Each,
+    Found,
+    Run,
+    Size,
+    corpus,
+    draw,
+    loss_of,
+    train,
+    up_and_down,
+    up_and_level,
+)
 from torch import Tensor, nn
-from torch.nn import functional as F
 from tqdm import tqdm
 
-from scratchlm.book.results import Result, record
 from scratchlm.model.block import (
     MLP,
     LayerNorm,
@@ -42,118 +52,13 @@ from scratchlm.model.block import (
     SwiGLU,
     initialize,
 )
-from scratchlm.model.embeddings import LearnedPositions
 from scratchlm.model.experts import (
     BiasedRouter,
     MixtureOfExperts,
-    balance_loss,
     update_biases,
 )
-from scratchlm.model.positions import NoRotation
 from scratchlm.model.published import tiny, with_kernels
 from scratchlm.model.transformer import Transformer, TransformerConfig
-from scratchlm.text.corpora import python_docs
-from scratchlm.text.tinyworld import TinyWorld
-from scratchlm.text.tokenizer import BPETokenizer
-
-VOCABULARY = 512
-Draw = Callable[[], tuple[Tensor, Tensor]]
-Found = dict[str, float]
-Run = Callable[[float, int], float]
-Each = Callable[[Callable[[Any], Any], list[Any]], Iterable[Any]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Size:
-    """How much of each grid is run."""
-
-    n_bytes: int = 1_500_000
-    steps: int = 160
-    deep_steps: int = 120
-    late_steps: int = 100
-    far_steps: int = 300
-    seeds: int = 3
-    rates: tuple[float, ...] = (8e-3, 1.6e-2, 3.2e-2)
-    deep_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
-    depths: tuple[int, ...] = (2, 6, 24)
-    topics: int | None = None
-
-
-SMALL = Size(
-    n_bytes=60_000,
-    steps=2,
-    deep_steps=2,
-    late_steps=2,
-    far_steps=2,
-    seeds=1,
-    rates=(4e-3,),
-    deep_rates=(1e-3,),
-    depths=(2,),
-    topics=20,
-)
-
-
-@cache
-def corpus(n_bytes: int) -> tuple[Tensor, Tensor]:
-    """Tokens to train on, and a twentieth held out."""
-    texts = list(TinyWorld(seed=0).texts(n_bytes, seed=1))
-    tok = BPETokenizer.train(texts[:300], VOCABULARY)
-    ids = torch.tensor([i for text in texts for i in tok.encode(text)])
-    cut = len(ids) * 19 // 20
-    return ids[:cut], ids[cut:]
-
-
-def draw(ids: Tensor, n_rows: int, n_tokens: int, seed: int) -> Draw:
-    """A function that draws rows and what follows each token."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def batch() -> tuple[Tensor, Tensor]:
-        start = torch.randint(
-            len(ids) - n_tokens, (n_rows, 1), generator=generator
-        )
-        rows = ids[start + torch.arange(n_tokens + 1)]
-        return rows[:, :-1], rows[:, 1:]
-
-    return batch
-
-
-def loss_of(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-    tokens, targets = batch
-    return F.cross_entropy(model(tokens).flatten(0, 1), targets.flatten())
-
-
-def train(
-    model: nn.Module,
-    batch: Draw,
-    rates: Iterator[float],
-    factor: float = 0.0,
-    after: Callable[[nn.Module], None] = lambda model: None,
-) -> list[float]:
-    """Take one step of AdamW at each rate; return the losses."""
-    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-    losses = []
-    for rate in rates:
-        optimizer.param_groups[0]["lr"] = rate
-        loss = loss_of(model, batch())
-        losses.append(loss.detach())
-        if factor:
-            loss = loss + factor * balance_loss(model)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        after(model)
-    return torch.stack(losses).tolist()
-
-
-def up_and_down(peak: float, steps: int) -> Iterator[float]:
-    for step in range(steps):
-        yield peak * min(1, (step + 1) / 20, 1.1 - step / steps)
-
-
-def up_and_level(peak: float, steps: int, warm_up: int) -> Iterator[float]:
-    for step in range(steps):
-        yield peak * min(1, (step + 1) / max(1, warm_up))
-
 
 # Experts: the arms of the question what a mixture is worth, and at what.
 
@@ -341,130 +246,12 @@ def block(size: Size, each: Each) -> Found:
 # Learned positions: what their size and a tied head do to a short training.
 
 
-def draw_positions(model: nn.Module, n_layers: int, deviation: float) -> None:
-    """Draw as GPT-2 does, but the table of positions."""
-    initialize(model, n_layers)
-    nn.init.normal_(model.embedding.positions.weight, std=deviation)
-
-
-def late_config(deviation: float | None, tied: bool) -> TransformerConfig:
-    """The base model of the chapter on the transformer; None is RoPE."""
-    config = TransformerConfig(
-        vocab_size=VOCABULARY,
-        d_model=64,
-        n_layers=2,
-        n_heads=2,
-        n_kv_heads=1,
-        d_head=32,
-        d_ff=192,
-        max_tokens=64,
-        tied=tied,
-    )
-    if deviation is None:
-        return config
-    return replace(
-        config,
-        rotary=NoRotation,
-        embedding=LearnedPositions,
-        init=partial(draw_positions, deviation=deviation),
-    )
-
-
-def learned_positions(size: Size, _: Each) -> Found:
-    """Learned positions by first size, with the head tied and not."""
-    ids, _ = corpus(size.n_bytes)
-    found: Found = {"steps": size.late_steps}
-    sizes = (None, 0.0, 0.002, 0.02, 0.2)
-    grid = list(product(sizes, (True, False), range(size.seeds)))
-    for deviation, tied, seed in tqdm(grid, "positions", disable=None):
-        torch.manual_seed(seed)
-        model = Transformer(late_config(deviation, tied))
-        rates = iter([3e-3] * size.late_steps)
-        losses = train(model, draw(ids, 4, 64, seed), rates)
-        kind = "RoPE" if deviation is None else f"deviation {deviation:g}"
-        head = "tied" if tied else "free"
-        found[f"{kind}, {head}, seed {seed}"] = fmean(losses[-20:])
-    return found
-
-
-# No positions: what a model that is told none makes of a longer text.
-
-
-def no_positions(size: Size, _: Each) -> Found:
-    """Loss before the end of the trained length, and far behind it."""
-    topics = list(python_docs())[: size.topics]
-    tok = BPETokenizer.train(topics, VOCABULARY)
-    n_tokens, far = 32, 256
-    text, unseen = (
-        torch.tensor([i for one in part for i in tok.encode(one)])
-        for part in (
-            [topic for i, topic in enumerate(topics) if i % 8],
-            topics[::24],
-        )
-    )
-    config = replace(
-        tiny(64, vocab_size=VOCABULARY),
-        max_tokens=n_tokens,
-        n_heads=4,
-        n_kv_heads=2,
-        d_head=16,
-        rotary=NoRotation,
-    )
-    found: Found = {"steps": size.far_steps}
-    for seed in tqdm(range(size.seeds), "no positions", disable=None):
-        torch.manual_seed(seed)
-        model = Transformer(config)
-        batch = draw(text, 32, n_tokens, seed)
-        train(model, batch, up_and_down(6e-3, size.far_steps))
-        losses = loss_by_position(model, unseen, far)
-        known = losses[n_tokens // 2 : n_tokens].mean().item()
-        found[f"trained length, seed {seed}"] = known
-        found[f"beyond it, seed {seed}"] = losses[-n_tokens:].mean().item()
-    return found
-
-
-@torch.no_grad()
-def loss_by_position(model: nn.Module, text: Tensor, far: int) -> Tensor:
-    """Mean loss at each position of rows that start at every 16th token."""
-    starts = torch.arange(0, len(text) - far - 1, 16)
-    total = torch.zeros(far)
-    for start in starts.split(64):
-        rows = text[start[:, None] + torch.arange(far + 1)]
-        logits = model(rows[:, :-1]).mT
-        total += F.cross_entropy(logits, rows[:, 1:], reduction="none").sum(0)
-    return total / len(starts)
-
-
 CLAIMS: dict[str, Callable[[Size, Each], Found]] = {
     "experts": experts,
     "block": block,
     "learned-positions": learned_positions,
     "no-positions": no_positions,
 }
-
-
-def keep(output: Output, name: str, found: Found) -> None:
-    head = ["git", "rev-parse", "HEAD"]
-    commit = subprocess.run(head, capture_output=True, text=True, check=True)
-    measured = Result(
-        value=found,
-        unit="nats a token; steps, and times of a step over that of dense",
-        device=f"one thread of {processor()}, torch {torch.__version__}",
-        command=f"python benchmarks/model_claims.py {' '.join(sys.argv[1:])}",
-        commit=commit.stdout.strip(),
-        date=datetime.now(UTC).date().isoformat(),
-    )
-    output.line(str(record(f"claims-{name}", measured)))
-
-
-def processor() -> str:
-    """Name the processor; its architecture where the system hides it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    names = [line for line in lines if line.startswith("model name")]
-    return names[0].partition(": ")[2] if names else platform.machine()
 
 
 def main() -> None:
@@ -500,7 +287,8 @@ def report(
             ratio = losses[first] / losses[what]
             output.figure(f"{name}: {what}", ratio, against=first)
         if args.record:
-            keep(output, name, found)
+            unit = "nats a token; steps, and times of a step over dense's"
+            output.line(str(keep(f"claims-{name}", found, unit)))
 
 
 if __name__ == "__main__":

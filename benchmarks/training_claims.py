@@ -10,24 +10,19 @@ many seconds as AdamW needs for them. Losses are nats a byte, on held-out text.
 """
 
 import argparse
-import platform
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from math import isfinite
-from pathlib import Path
 from statistics import fmean, stdev
 
 import torch
 from _output import Output, add_option
+from _recording import keep
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from scratchlm.book.results import Result, record
 from scratchlm.book.timing import cpu_seconds
 from scratchlm.model.published import tiny
 from scratchlm.model.transformer import Transformer
@@ -175,30 +170,6 @@ def compare(size: Size) -> tuple[dict[str, float], dict[str, float]]:
                 losses[f"{name} equal {budget} deviation"] = stdev(runs)
     losses |= {f"{name} best rate": rate for name, rate in best.items()}
     return losses, seconds
-
-
-def keep(name: str, found: dict[str, float], unit: str) -> Path:
-    head = ["git", "rev-parse", "HEAD"]
-    commit = subprocess.run(head, capture_output=True, text=True, check=True)
-    measured = Result(
-        value=found,
-        unit=unit,
-        device=f"one thread of {processor()}, torch {torch.__version__}",
-        command=f"python benchmarks/training_claims.py {sys.argv[1]}",
-        commit=commit.stdout.strip(),
-        date=datetime.now(UTC).date().isoformat(),
-    )
-    return record(name, measured)
-
-
-def processor() -> str:
-    """Name the processor; its architecture where the system hides it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    names = [line for line in lines if line.startswith("model name")]
-    return names[0].partition(": ")[2] if names else platform.machine()
 
 
 def main() -> None:

@@ -37,7 +37,8 @@ def test_a_short_run_of_learned_positions_is_the_recorded_one(claims):
     """Numbers that outlive the code that they were measured with."""
     ids, _ = claims.corpus(claims.Size().n_bytes)
     torch.manual_seed(0)
-    model = claims.Transformer(claims.late_config(None, tied=True))
+    grids = importlib.import_module("_position_grids")
+    model = claims.Transformer(grids.late_config(None, tied=True))
     batch = claims.draw(ids, 4, 64, 0)
     losses = claims.train(model, batch, iter([3e-3] * 100))
     found = result("claims-learned-positions").value
