@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from scratchlm.training.optimizers.adam import AdamW
 from scratchlm.training.optimizers.muon import Muon
@@ -72,7 +72,7 @@ def adamw(
         ValueError: a setting is out of range.
     """
     kinds = kinds_of(model)
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": kinds.matrices + kinds.tables},
         {"params": kinds.vectors, "weight_decay": 0.0},
     ]
@@ -170,7 +170,7 @@ def muon_and_adamw(  # noqa: PLR0913
         ValueError: a setting is out of range.
     """
     matrices, tables, vectors = kinds_of(model)
-    groups: list[dict[str, Tensor | Any]] = [
+    groups: list[dict[str, Any]] = [
         {"params": tables, "lr": table_lr},
         {"params": vectors, "lr": vector_lr, "weight_decay": 0.0},
     ]
