@@ -20,6 +20,7 @@ SMALL = [
     f"{MODEL} --families Llama",
     f"{MODEL} --families GPT-2 --shares",
     "model_claims.py --small",
+    "model_packed.py --rounds 1 --mean 9 --shapes 2x24 --dtypes float32",
     "text.py --megabytes 0.02 --rounds 1 --stream-megabytes 1",
     "text_batches.py"
     " --tokens 400000 --rounds 1 --most-steps 3 --documents 10000",
