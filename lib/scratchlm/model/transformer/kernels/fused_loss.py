@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from scratchlm.model.transformer.loss import counted_targets
+from scratchlm.model.transformer.loss import counted_targets, mean
 
 # Numbers of a slice: a megabyte of float32, which a core's own cache holds.
 _SLICE = 1 << 18
@@ -39,13 +39,38 @@ def fused_cross_entropy(
     Raises:
         ValueError: no target counts, or one is not in the vocabulary.
     """
+    return _mean(*fused_cross_entropy_sum(logits, targets, ignore=ignore))
+
+
+def fused_cross_entropy_sum(
+    logits: Float[Tensor, "*B V"],
+    targets: Int[Tensor, "*B"],
+    *,
+    ignore: int = -100,
+) -> tuple[Float[Tensor, ""], Int[Tensor, ""]]:
+    """Return the sum of ``-log p(target)`` in nats, and of how many.
+
+    As :func:`fused_cross_entropy` does, before the division. Where no
+    target counts both are zero, and so is the gradient.
+
+    Args:
+        logits: a score for each token of the vocabulary.
+        targets: the tokens that came next.
+        ignore: the target of positions that do not count.
+
+    Raises:
+        ValueError: a target is not in the vocabulary.
+    """
     rows, flat = logits.flatten(0, -2), targets.flatten()
     if torch.compiler.is_compiling():  # the compiler fuses the passes itself
-        return F.cross_entropy(rows.float(), flat, ignore_index=ignore)
+        total = F.cross_entropy(
+            rows.float(), flat, ignore_index=ignore, reduction="sum"
+        )
+        return total, (flat != ignore).sum()
     counted = counted_targets(flat, logits.shape[-1], ignore)
     at, counted = flat.where(counted, 0)[:, None], counted[:, None]
     apply: Callable[..., Tensor] = _FusedCrossEntropy.apply
-    return apply(rows, at, counted) / counted.sum()
+    return apply(rows, at, counted), counted.sum()
 
 
 def fused_linear_cross_entropy(
@@ -74,9 +99,36 @@ def fused_linear_cross_entropy(
     Source: Hsu et al. 2024, "Liger Kernel: Efficient Triton Kernels for LLM
     Training".
     """
+    return _mean(
+        *fused_linear_cross_entropy_sum(x, weight, targets, ignore=ignore)
+    )
+
+
+def fused_linear_cross_entropy_sum(
+    x: Float[Tensor, "*B D"],
+    weight: Float[Tensor, "V D"],
+    targets: Int[Tensor, "*B"],
+    *,
+    ignore: int = -100,
+) -> tuple[Float[Tensor, ""], Int[Tensor, ""]]:
+    """Return the sum of a linear head's losses, and of how many.
+
+    As :func:`fused_linear_cross_entropy` does, before the division. Where
+    no target counts both are zero, and so are the gradients.
+
+    Args:
+        x: what the head reads: ``model.hidden(tokens)``.
+        weight: of the head, which has no bias and bends nothing.
+        targets: the tokens that came next.
+        ignore: the target of positions that do not count.
+
+    Raises:
+        ValueError: a target is not in the vocabulary.
+    """
     rows, flat = x.flatten(0, -2), targets.flatten()
     if torch.compiler.is_compiling():
-        return fused_cross_entropy(F.linear(rows, weight), flat, ignore=ignore)
+        logits = F.linear(rows, weight)
+        return fused_cross_entropy_sum(logits, flat, ignore=ignore)
     if torch.is_autocast_enabled(x.device.type):
         half = torch.get_autocast_dtype(x.device.type)
         rows, weight = rows.to(half), weight.to(half)
@@ -84,13 +136,20 @@ def fused_linear_cross_entropy(
     at, counted = flat.where(counted, 0)[:, None], counted[:, None]
     if torch.is_grad_enabled():
         apply: Callable[..., Tensor] = _FusedLinearCrossEntropy.apply
-        return apply(rows, weight, at, counted) / counted.sum()
+        return apply(rows, weight, at, counted), counted.sum()
     parts = [
         _norm_and_sum(*part)[1]
         for logits, _, *columns in _blocks(rows, weight, at, counted)
         for part in _slices(logits, *columns)
     ]
-    return torch.stack(parts).sum() / counted.sum()
+    return torch.stack(parts).sum(), counted.sum()
+
+
+def _mean(total: Tensor, count: Tensor) -> Tensor:
+    # A compiled graph cannot stop to look at a count.
+    return (
+        total / count if torch.compiler.is_compiling() else mean(total, count)
+    )
 
 
 def _wide(x: Tensor) -> Tensor:
