@@ -3,6 +3,7 @@
     python benchmarks/training.py
     python benchmarks/training.py --only autograd
     python benchmarks/training.py --sizes 32x8x8x16 --rounds 1
+    python benchmarks/training.py --only loss --loss 2048x384x50257
     python benchmarks/training.py --json
 
 Each case is a function that measures one thing on both sides, in turn and in
@@ -24,16 +25,21 @@ from _output import Output, add_option
 from torch import Tensor
 from torch.nn import functional as F
 
+from scratchlm.model.efficient_attention import peak_bytes
 from scratchlm.training.backprop import (
     MLPLanguageModel,
     cross_entropy,
     descend,
 )
+from scratchlm.training.objective import next_token_loss
 
 VOCABULARY = 72  # characters of TinyWorld
 RATE = 0.1
 CLOSE = 1e-4  # relative, after ten steps in float32
 AUTOGRAD_TARGET = 0.2  # a fifth of torch's eager speed
+MEMORY_TARGET = 4.0  # PyTorch's peak over ours
+SPEED_TARGET = 0.9  # within a tenth of PyTorch's time
+LOSS = "2048x384x50257"  # B T, D and the vocabulary of GPT-2
 SIZES = ("64x8x16x128", "256x8x16x512", "256x16x32x1024")  # B, T, D, F
 Case = Callable[[Output, argparse.Namespace], None]
 Step = Callable[[], float]
@@ -126,7 +132,58 @@ def autograd(output: Output, arguments: argparse.Namespace) -> None:
         )
 
 
-CASES: dict[str, Case] = {"autograd": autograd}
+def loss(output: Output, arguments: argparse.Namespace) -> None:
+    """The loss of a linear head and its gradients, without its logits.
+
+    Beside ``F.cross_entropy`` of all logits. One thread each.
+    """
+    torch.set_num_threads(1)
+    output.heading("BT x D x V", "", "ours", "torch", "ratio")
+    n_tokens, d_model, vocab_size = map(int, arguments.loss.split("x"))
+    torch.manual_seed(0)
+    x = torch.randn(n_tokens, d_model, requires_grad=True)
+    weight = torch.randn(vocab_size, d_model) / d_model**0.5
+    weight.requires_grad_()
+    targets = torch.randint(vocab_size, (n_tokens,))
+
+    def ours() -> list[Tensor]:
+        mean = next_token_loss(x, weight, targets).mean()
+        return [mean, *torch.autograd.grad(mean, (x, weight))]
+
+    def theirs() -> list[Tensor]:
+        mean = F.cross_entropy(F.linear(x, weight), targets)
+        return [mean, *torch.autograd.grad(mean, (x, weight))]
+
+    for a, b in zip(ours(), theirs(), strict=True):
+        off = ((a - b).norm() / b.norm()).item()
+        if off > CLOSE:
+            raise SystemExit(f"the results differ by {off:.0e}")
+    mine, other = peak_bytes(ours), peak_bytes(theirs)
+    memory = other / mine
+    megabytes = [f"{each / 1e6:.0f} MB" for each in (mine, other)]
+    output.row(arguments.loss, "peak memory", *megabytes, f"{memory:.2f}")
+    pairs: list[list[float]] = []
+    for _ in range(arguments.loss_rounds):
+        pairs.append([seconds(ours), seconds(theirs)])
+    speed = statistics.median(b / a for a, b in pairs)
+    least = [f"{min(each):.2f} s" for each in zip(*pairs, strict=True)]
+    output.row(arguments.loss, "time", *least, f"{speed:.2f}")
+    named = f"loss of a linear head, {arguments.loss}"
+    for what, ratio, target in [
+        (f"peak memory, {named}", memory, MEMORY_TARGET),
+        (f"time, {named}", speed, SPEED_TARGET),
+    ]:
+        output.figure(what, ratio, against="torch, eager", target=target)
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Processor seconds of one call."""
+    start = process_time()
+    call()
+    return process_time() - start
+
+
+CASES: dict[str, Case] = {"autograd": autograd, "loss": loss}
 
 
 def main() -> None:
@@ -134,6 +191,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=list(CASES))
     parser.add_argument("--sizes", nargs="+", default=list(SIZES))
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--loss", default=LOSS)
+    parser.add_argument("--loss-rounds", type=int, default=5)
     add_option(parser)
     arguments = parser.parse_args()
     output = Output(as_json=arguments.json)

@@ -25,7 +25,7 @@ SMALL = [
     "text_batches.py"
     " --tokens 400000 --rounds 1 --most-steps 3 --documents 10000",
     "text_subwords.py --megabytes 0.02 --vocab-size 1000 --rounds 1",
-    "training.py --sizes 8x2x4x8 --rounds 1",
+    "training.py --sizes 8x2x4x8 --rounds 1 --loss 64x8x128 --loss-rounds 1",
     "text_dedup.py --documents 60 --rounds 1",
     "training_claims.py --small",
 ]
