@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from scratchlm.book.timing import cpu_seconds
+from scratchlm.model.block import initialize
 from scratchlm.model.published import tiny
 from scratchlm.model.transformer import Transformer
 from scratchlm.text.tinyworld import TinyWorld
@@ -36,8 +37,10 @@ from scratchlm.training.optimizers import (
 )
 
 T = 64  # bytes of a row
+# A run is short: weights of 0.02 would hardly leave their beginning.
 SETTINGS = replace(
     tiny(64, vocab_size=256),
+    init=partial(initialize, std=0.1),
     n_heads=4,
     n_kv_heads=2,
     d_head=16,
