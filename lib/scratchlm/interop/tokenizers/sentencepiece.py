@@ -10,7 +10,7 @@ T5, XLM-R              Unigram, an unknown token       NMT's NFKC, spaces
 
 The ``tokenizer.json`` that is published beside such a model gives other ids
 for some texts. This function agrees with sentencepiece (compared: 0.2.3), and
-:func:`scratchlm.interop.hf.load`, which reads the other file, with
+:func:`scratchlm.interop.hf.models.load`, which reads the other file, with
 ``tokenizers`` (compared: 0.23.3, on files of transformers 5.24.0).
 
 ===================  ======================  ===========================
