@@ -36,9 +36,38 @@ def test_gpt2_files_are_found(tmp_path):
     assert loaded.encode(TEXTS[0]) == tok.encode(TEXTS[0])
 
 
+def test_bpe_on_characters_and_sentencepiece_are_found(tmp_path):
+    """The command line took Llama 2's file for one of bytes, and refused it,
+    while the loader of checkpoints read it."""
+    vocab = {"<unk>": 0, "▁": 1, "a": 2, "b": 3, "ab": 4}
+    model = {
+        "type": "BPE",
+        "unk_token": "<unk>",
+        "vocab": vocab,
+        "merges": [["a", "b"]],
+    }
+    metaspace = {
+        "type": "Metaspace",
+        "replacement": "▁",
+        "prepend_scheme": "first",
+        "split": False,
+    }
+    document = {
+        "version": "1.0",
+        "added_tokens": [],
+        "normalizer": None,
+        "pre_tokenizer": metaspace,
+        "post_processor": None,
+        "decoder": metaspace,
+        "model": model,
+    }
+    (tmp_path / "tokenizer.json").write_text(json.dumps(document))
+    assert load_tokenizer(tmp_path).encode("ab a") == [1, 4, 1, 2]
+
+
 def test_a_folder_without_one_is_named(tmp_path):
     """A traceback out of a file that is not there, or of one that is bad."""
-    with pytest.raises(ValueError, match=r"no .*tokenizer\.json, nor merges"):
+    with pytest.raises(ValueError, match=r"no .*tokenizer\.json, nor vocab"):
         load_tokenizer(tmp_path)
     for content in ("", "[]", '{"model": 1}', '{"model": {"type": "X"}}'):
         (tmp_path / "tokenizer.json").write_text(content)

@@ -7,6 +7,9 @@ from types import MappingProxyType
 
 from scratchlm.interop.tokenizers.gpt2 import from_gpt2_files
 from scratchlm.interop.tokenizers.sentencepiece import from_sentencepiece
+from scratchlm.text.subwords.character_bpe.tokenizer import (
+    CharacterBPETokenizer,
+)
 from scratchlm.text.subwords.unigram.tokenizer import UnigramTokenizer
 from scratchlm.text.subwords.wordpiece.tokenizer import WordPieceTokenizer
 from scratchlm.text.tokenizer.base import SubwordTokenizer
@@ -21,19 +24,26 @@ FAMILIES: Mapping[str, type[SubwordTokenizer]] = MappingProxyType(
     }
 )
 
-# Files that a tokenizer may lie in, the first that is there, and who reads
-# the folder.
-_READERS: Mapping[str, Callable[[Path], SubwordTokenizer]] = MappingProxyType(
-    {
-        FILE: lambda folder: family_of(folder).load(folder),
-        "merges.txt": lambda folder: from_gpt2_files(
-            folder / "vocab.json", folder / "merges.txt"
-        ),
-        "tokenizer.model": lambda folder: from_sentencepiece(
-            folder / "tokenizer.model"
-        ),
-    }
+# Files that a tokenizer lies in, the first that are there, and who reads the
+# folder.
+_READERS: Mapping[tuple[str, ...], Callable[[Path], SubwordTokenizer]] = (
+    MappingProxyType(
+        {
+            (FILE,): lambda folder: family_of(folder).load(folder),
+            ("vocab.json", "merges.txt"): lambda folder: from_gpt2_files(
+                folder / "vocab.json", folder / "merges.txt"
+            ),
+            ("tokenizer.model",): lambda folder: from_sentencepiece(
+                folder / "tokenizer.model"
+            ),
+        }
+    )
 )
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a folder holds a file that ``load_tokenizer`` looks for."""
+    return any(_are_in(folder, names) for names in _READERS)
 
 
 def load_tokenizer(place: str | Path) -> SubwordTokenizer:
@@ -53,23 +63,33 @@ def load_tokenizer(place: str | Path) -> SubwordTokenizer:
         if place.name == FILE:
             return load_tokenizer(place.parent)
         return from_sentencepiece(place)
-    for name, read in _READERS.items():
-        if (place / name).is_file():
+    for names, read in _READERS.items():
+        if _are_in(place, names):
             return read(place)
+    others = ", ".join(" with ".join(names) for names in [*_READERS][1:])
     raise ValueError(
-        f"there is no {place / FILE}, nor {', '.join([*_READERS][1:])} beside "
-        "it; give the folder that a tokenizer was saved into"
+        f"there is no {place / FILE}, nor {others} beside it; give the folder "
+        "that a tokenizer was saved into"
     )
+
+
+def _are_in(folder: Path, names: tuple[str, ...]) -> bool:
+    return all((folder / name).is_file() for name in names)
 
 
 def family_of(folder: Path) -> type[SubwordTokenizer]:
     """The class for a folder with ``tokenizer.json``.
 
-    Byte-level BPE where the file does not say; its loader tells what is
-    wrong with such a file.
+    BPE is on bytes where a step before it writes them as characters, and on
+    characters elsewhere. Byte-level BPE too where the file does not say what
+    it is; its loader tells what is wrong with such a file.
     """
     try:
-        model = json.loads((folder / FILE).read_text("utf-8"))["model"]
-        return FAMILIES[model["type"]]
+        document = json.loads((folder / FILE).read_text("utf-8"))
+        kind = document["model"]["type"]
+        before = json.dumps(document.get("pre_tokenizer"))
+        if kind == "BPE" and '"ByteLevel"' not in before:
+            return CharacterBPETokenizer
+        return FAMILIES[kind]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return BPETokenizer
