@@ -28,17 +28,20 @@ def read_plain(path: Path) -> Iterator[str]:
         FileError: the file is not UTF-8, or its compression is damaged.
     """
     text, line = "", 0  # what is held, and where its last line begins
+    waiting: list[str] = []  # parts of a line that goes on, joined at its end
     for part in decode(read_chunks(path), path):
-        text += part
+        waiting.append(part)
         if "\n" not in part:
             continue
-        done = 0
+        text, done = "".join([text, *waiting]), 0
+        waiting.clear()
         for mark in _MARK_LINE.finditer(text, line):
             if mark.start() > done:
                 yield _before(text[done : mark.start()], mark[1])
             done = mark.end()
         text = text[done:]
         line = len(text) - (len(part) - 1 - part.rindex("\n"))
+    text = "".join([text, *waiting])
     last = _LAST_LINE.match(text, line)
     if not last and text:
         yield text
