@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex, normalizers
 
 from scratchlm.text.subwords.preparation.rewriting import (
+    Replace,
     oniguruma,
     rewrites,
 )
@@ -56,15 +57,27 @@ def test_steps_in_turn(steps, text):
     assert applied(document, text) == both.normalize_str(text)
 
 
+@pytest.mark.parametrize(
+    "pattern", ["^a", "a$", r"\A +| +\z", "[^a]+", r"\s+$"]
+)
+@pytest.mark.parametrize(
+    "text", ["ab\nab a\n", "  a b  ", "a\nxx a ", "a$\n \n"]
+)
+def test_a_pattern_finds_what_it_does_in_their_engine(pattern, text):
+    """There ``^`` and ``$`` stand at every line, and here at its ends."""
+    theirs = normalizers.Replace(Regex(pattern), "_").normalize_str(text)
+    ours = Replace(pattern=pattern, content="_", is_regex=True)
+    assert ours(text) == theirs
+
+
 def test_what_is_not_known_is_refused():
     """Ids that differ without a word."""
     with pytest.raises(ValueError, match=r"normalizer .*Nmt"):
         rewrites({"type": "Nmt"})
-    with pytest.raises(ValueError, match="at every"):
-        oniguruma("^a")
+    with pytest.raises(ValueError, match="do not read alike"):
+        oniguruma("[a&&b]")
     with pytest.raises(ValueError, match="bad pattern"):
         oniguruma("(")
-    assert oniguruma(r"[^a]\$").search("b$")
     assert rewrites(None) == []
     empty = base64.b64encode(b"").decode()
     assert not rewrites({"type": "Precompiled", "precompiled_charsmap": empty})

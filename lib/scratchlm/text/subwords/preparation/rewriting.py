@@ -10,6 +10,7 @@ from typing import Any
 import regex
 
 from scratchlm.text.subwords.preparation.charsmap import Charsmap
+from scratchlm.text.tokenizer.oniguruma import from_oniguruma
 from scratchlm.text.tokenizer.patterns import WHITE_SPACE
 
 Rewrite = Callable[[str], str]
@@ -82,14 +83,8 @@ def oniguruma(expression: str) -> regex.Pattern[str]:
         ValueError: it is malformed, or holds what the two engines read in
             different ways.
     """
-    bare = regex.sub(r"\[\^|\\.", "", expression)
-    if set("^$") & set(bare):
-        raise ValueError(
-            f"its expression {expression!r} has ^ or $, which match at every "
-            "line in that library"
-        )
     try:
-        return regex.compile(expression.replace(r"\z", r"\Z"))
+        return regex.compile(from_oniguruma(expression))
     except regex.error as error:
         raise ValueError(f"bad pattern {expression!r}: {error}") from error
 
