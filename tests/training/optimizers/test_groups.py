@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from scratchlm.model.published import gpt2, tiny
+from scratchlm.model.published import gpt2, mixtral, olmo2, tiny
 from scratchlm.model.transformer import Transformer
 from scratchlm.training.optimizers import (
     SGD,
@@ -19,44 +19,70 @@ from scratchlm.training.optimizers import (
 )
 
 SMALL = tiny(64, vocab_size=96)
-GPT2 = replace(
-    gpt2(),
-    vocab_size=96,
-    d_model=32,
-    n_layers=2,
-    n_heads=2,
-    n_kv_heads=2,
-    d_head=16,
-    d_ff=48,
-    max_tokens=20,
+SIZES = {
+    "vocab_size": 96,
+    "d_model": 32,
+    "n_layers": 2,
+    "n_heads": 2,
+    "n_kv_heads": 2,
+    "d_head": 16,
+    "d_ff": 48,
+    "max_tokens": 20,
+}
+GPT2, OLMO, MIXTRAL = (
+    replace(family(), **SIZES) for family in (gpt2, olmo2, mixtral)
 )
 
 
 def models():
     untied = replace(SMALL, tied=False)
-    return [Transformer(config) for config in (SMALL, untied, GPT2)]
+    configs = SMALL, untied, GPT2, OLMO, MIXTRAL
+    return [Transformer(config) for config in configs]
 
 
-@pytest.mark.parametrize("model", models(), ids=["tied", "untied", "gpt2"])
+NAMES = ["tied", "untied", "gpt2", "olmo2", "mixtral"]
+
+
+@pytest.mark.parametrize("model", models(), ids=NAMES)
 def test_each_parameter_is_in_one_kind(model):
     """A weight in no group never learns, and nothing says so."""
     kinds = kinds_of(model)
     found = [p for kind in kinds for p in kind]
     assert len({id(p) for p in found}) == len(found)
     assert {id(p) for p in found} == {id(p) for p in model.parameters()}
-    assert all(p.ndim == 1 for p in kinds.vectors)
+    norms = {id(p) for n, p in model.named_parameters() if "norm" in n}
+    assert norms <= {id(p) for p in kinds.vectors}
+    assert all(p.ndim == 1 or id(p) in norms for p in kinds.vectors)
     table = model.embedding.tokens.weight
     assert any(p is table for p in kinds.tables)
     assert any(p is model.head.weight for p in kinds.tables)
 
 
-def test_no_vector_decays():
-    """Gains of norms are pulled from 1 to 0."""
-    model = Transformer(SMALL)
+@pytest.mark.parametrize("config", [SMALL, GPT2, OLMO])
+def test_no_vector_decays(config):
+    """Gains of norms are pulled from 1 to 0: those of OLMo 2's heads too,
+    which have two axes and look like matrices."""
+    model = Transformer(config)
     groups = adamw(model, lr=1e-3).param_groups
     decays = {id(p): g["weight_decay"] for g in groups for p in g["params"]}
-    for p in model.parameters():
-        assert decays[id(p)] == (0.0 if p.ndim == 1 else 0.1)
+    for name, p in model.named_parameters():
+        vector = p.ndim == 1 or "norm" in name
+        assert decays[id(p)] == (0.0 if vector else 0.1)
+
+
+def test_experts_take_a_step():
+    """A stack of matrices that no optimizer of several takes."""
+    model = Transformer(MIXTRAL)
+    before = {n: p.detach().clone() for n, p in model.named_parameters()}
+    both = muon_and_adamw(model, lr=0.02)
+    model(torch.arange(16).view(2, 8)).square().mean().backward()
+    both.step()
+    moved = {
+        name
+        for name, p in model.named_parameters()
+        if not torch.equal(p, before[name])
+    }
+    assert {n for n in before if "feedforward" in n} <= moved
 
 
 def test_matrices_go_to_muon_and_tables_do_not():

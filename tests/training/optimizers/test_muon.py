@@ -90,7 +90,28 @@ def test_adamw_scale_moves_entries_as_far_as_adamw():
         assert float(rms) == pytest.approx(0.2, rel=0.02)
 
 
-@pytest.mark.parametrize("shape", [(4,), (2, 3, 4), ()])
+def test_each_matrix_of_a_stack_takes_its_own_step():
+    """Experts orthogonalised together: the ones with small gradients get
+    steps that are too short, and their shapes the scale of the stack."""
+    torch.manual_seed(0)
+    stack = nn.Parameter(torch.zeros(3, 8, 4))
+    gradient = (
+        torch.randn(3, 8, 4) * torch.tensor([1e-3, 1, 1e3])[:, None, None]
+    )
+    alone = [nn.Parameter(torch.zeros(8, 4)) for _ in range(3)]
+    together, apart = Muon([stack]), Muon(alone)
+    for _ in range(3):
+        stack.grad = gradient
+        for parameter, part in zip(alone, gradient, strict=True):
+            parameter.grad = part
+        together.step()
+        apart.step()
+    for one, other in zip(stack, alone, strict=True):
+        assert not one.eq(0).all()
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("shape", [(4,), ()])
 def test_only_matrices(shape):
     """A norm's gain has no singular values."""
     with pytest.raises(ValueError, match="give it to AdamW"):

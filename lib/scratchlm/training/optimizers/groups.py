@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from scratchlm.model.block.norm import LayerNorm, RMSNorm
 from scratchlm.training.optimizers.adam import AdamW
 from scratchlm.training.optimizers.muon import Muon
+from scratchlm.training.optimizers.per_parameter import evaluate
 
 
 class Kinds(NamedTuple):
@@ -16,7 +18,8 @@ class Kinds(NamedTuple):
     Args:
         matrices: maps between activations, inside the blocks.
         tables: the embedding and the head, whose rows are tokens.
-        vectors: gains of norms and biases.
+        vectors: biases, and the gains of norms, of which those of some norms
+            of heads have two axes.
     """
 
     matrices: list[nn.Parameter]
@@ -41,9 +44,15 @@ def kinds_of(model: nn.Module) -> Kinds:
             "told from tables; make the groups by hand"
         )
     inside = {id(p) for p in blocks.parameters()}
+    gains = {
+        id(p)
+        for module in model.modules()
+        if isinstance(module, LayerNorm | RMSNorm)
+        for p in module.parameters(recurse=False)
+    }
     kinds = Kinds([], [], [])
     for parameter in model.parameters():
-        if parameter.ndim < 2:
+        if parameter.ndim < 2 or id(parameter) in gains:
             kinds.vectors.append(parameter)
         elif id(parameter) in inside:
             kinds.matrices.append(parameter)
@@ -112,10 +121,7 @@ class Several(torch.optim.Optimizer):
             closure: computes the loss and its gradients first; its result is
                 returned.
         """
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = evaluate(closure)
         for optimizer in self.optimizers:
             optimizer.step()
         return loss

@@ -100,10 +100,12 @@ class Muon(PerParameter):
     """Step along the momentum with all its singular values set to 1.
 
     For the matrices of a model alone; tables, vectors and the head take
-    another optimizer. Equal to ``torch.optim.Muon`` with ``dtype`` bfloat16.
+    another optimizer. Equal to ``torch.optim.Muon`` with ``dtype`` bfloat16,
+    which refuses stacks.
 
     Args:
-        params: matrices, or groups of them.
+        params: matrices, stacks of them such as the experts of a layer, or
+            groups of these.
         lr: the learning rate: the length of a step in each direction, times
             ``scale``.
         momentum: what the running mean of gradients keeps of itself.
@@ -115,7 +117,7 @@ class Muon(PerParameter):
         dtype: of the iteration.
 
     Raises:
-        ValueError: a parameter is no matrix, or a setting is out of range.
+        ValueError: a parameter is a vector, or a setting is out of range.
 
     Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in
     neural networks".
@@ -145,7 +147,7 @@ class Muon(PerParameter):
         super().__init__(params, settings)
         for group in self.param_groups:
             for parameter in group["params"]:
-                if parameter.ndim != 2:
+                if parameter.ndim < 2:
                     raise ValueError(
                         "Muon is for matrices, and a parameter has the shape "
                         f"{tuple(parameter.shape)}; give it to AdamW"
@@ -163,12 +165,16 @@ class Muon(PerParameter):
             state["mean"] = torch.zeros_like(parameter)
         mean = state["mean"].lerp_(gradient, 1 - group["momentum"])
         ahead = gradient.lerp(mean, group["momentum"])
-        step = orthogonalize(
-            ahead if group["nesterov"] else mean,
-            self.coefficients,
-            dtype=self.dtype,
-            slack=self.slack,
-        )
-        length = group["lr"] * self.scale(parameter.shape)
+        raw = ahead if group["nesterov"] else mean
+        length = group["lr"] * self.scale(parameter.shape[-2:])
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.add_(step, alpha=-length)
+        # One matrix, or each of a stack.
+        for weights, matrix in zip(
+            parameter.view(-1, *parameter.shape[-2:]),
+            raw.reshape(-1, *parameter.shape[-2:]),
+            strict=True,
+        ):
+            step = orthogonalize(
+                matrix, self.coefficients, dtype=self.dtype, slack=self.slack
+            )
+            weights.add_(step, alpha=-length)

@@ -50,10 +50,7 @@ class PerParameter(torch.optim.Optimizer):
             closure: computes the loss and its gradients first; its result is
                 returned.
         """
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = evaluate(closure)
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
@@ -77,3 +74,15 @@ class PerParameter(torch.optim.Optimizer):
             group: the settings.
         """
         raise NotImplementedError
+
+
+def evaluate(closure: Callable[[], float] | None) -> float | None:
+    """Return the loss of a closure, which computes gradients; None of none.
+
+    Args:
+        closure: as ``step`` of an optimizer takes it.
+    """
+    if closure is None:
+        return None
+    with torch.enable_grad():
+        return closure()
