@@ -9,9 +9,13 @@ from scratchlm.foundation import durable
 from scratchlm.foundation.durable import (
     PartialFile,
     atomic_file,
+    atomic_folder,
     only_writer,
+    remove_folder,
     replacing,
+    set_aside,
     sha256_of,
+    tidy,
     write_whole,
 )
 
@@ -110,6 +114,143 @@ def test_one_writer_at_a_time(tmp_path):
         other.kill()  # however it dies, its lock goes with it
     with only_writer(tmp_path):
         pass
+
+
+def test_the_one_writer_may_ask_again(tmp_path):
+    """A run that holds its folder, saves into it, and holds it no longer:
+    to close the same file a second time gives up the lock of the first."""
+    with only_writer(tmp_path):
+        with only_writer(tmp_path / "." / ""):
+            pass
+        held = subprocess.run(
+            [sys.executable, "-c", HOLD, str(tmp_path)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        assert b"another process is writing" in held.stderr
+        if not (child := os.fork()):  # a copy of the holder is none
+            try:
+                with only_writer(tmp_path):
+                    os._exit(0)
+            except ValueError:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+
+
+def test_the_last_bytes_may_be_refused_too(tmp_path):
+    """A full disk that is told twice, and a file that stays."""
+    file = PartialFile(tmp_path / "a")
+    file.write(b"waiting in memory")
+    os.close(file._file.fileno())
+    file.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def fill(path, text):
+    with atomic_folder(path) as stage:
+        (stage / "file").write_text(text)
+        return stage
+
+
+def told_by(path):
+    return {
+        p.relative_to(path).as_posix(): p.is_file() for p in path.rglob("*")
+    }
+
+
+def test_a_folder_appears_with_all_its_files(tmp_path):
+    """A folder that is read while it is being filled, or that nobody but
+    its owner can read."""
+    path = tmp_path / "a"
+    with atomic_folder(path) as stage:
+        (stage / "file").write_text("new")
+        assert not path.exists()
+        assert stage.name.startswith(".")
+    assert told_by(tmp_path) == {"a": False, "a/file": True}
+    assert path.stat().st_mode & 0o777 == 0o755
+    fill(path, "newer")
+    assert told_by(tmp_path) == {"a": False, "a/file": True}
+    assert (path / "file").read_text() == "newer"
+
+
+def test_a_folder_has_its_name_after_its_bytes(tmp_path, monkeypatch):
+    """A power cut that leaves a named folder of empty files."""
+    done = []
+    fsync, rename = os.fsync, type(tmp_path).rename
+
+    def note_sync(descriptor):
+        done.append("sync")
+        fsync(descriptor)
+
+    def note_rename(source, target):
+        done.append("rename")
+        return rename(source, target)
+
+    monkeypatch.setattr(durable.os, "fsync", note_sync)
+    monkeypatch.setattr(type(tmp_path), "rename", note_rename)
+    fill(tmp_path / "a", "new")
+    assert done == ["sync", "sync", "rename", "sync"]
+
+
+def test_an_error_leaves_the_old_folder(tmp_path, monkeypatch):
+    """The old folder set aside, and the new one that does not come."""
+    fill(tmp_path / "a", "old")
+    with pytest.raises(TypeError):
+        fill(tmp_path / "a", None)
+    assert told_by(tmp_path) == {"a": False, "a/file": True}
+    rename = type(tmp_path).rename
+
+    def fail(source, target):
+        if source.name.endswith(".partial"):
+            raise OSError("no space left on device")
+        return rename(source, target)
+
+    monkeypatch.setattr(type(tmp_path), "rename", fail)
+    with pytest.raises(OSError, match="no space"):
+        fill(tmp_path / "a", "new")
+    assert told_by(tmp_path) == {"a": False, "a/file": True}
+    assert (tmp_path / "a" / "file").read_text() == "old"
+
+
+def test_a_folder_needs_its_place(tmp_path):
+    """A file of the user's that becomes a folder."""
+    (tmp_path / "a").write_text("mine")
+    with pytest.raises(ValueError, match="is a file"):
+        fill(tmp_path / "a", "new")
+    with pytest.raises(ValueError, match="has no folder"):
+        fill(tmp_path / "b" / "a", "new")
+    assert (tmp_path / "a").read_text() == "mine"
+
+
+def test_a_folder_goes_at_once(tmp_path, monkeypatch):
+    """Half of a folder under its name, after a kill while it is removed."""
+    fill(tmp_path / "a", "old")
+    with monkeypatch.context() as patch:
+        patch.setattr(durable.shutil, "rmtree", lambda path: None)  # a kill
+        remove_folder(tmp_path / "a")
+    (hidden,) = tmp_path.iterdir()
+    assert hidden.name.startswith(".a.")
+    fill(tmp_path / "a", "new")
+    remove_folder(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == [hidden]
+
+
+def test_what_kills_leave_is_cleared_away(tmp_path):
+    """A disk full of half-made folders; the only copy of a folder removed,
+    since a kill came between its two renames; a file of another's."""
+    for name in (".a.x1.partial", ".a.x2.removed", ".a.replaced"):
+        (tmp_path / name).mkdir()
+    fill(tmp_path / "a", "new")
+    fill(tmp_path / "b", "old")
+    (tmp_path / "b").rename(set_aside(tmp_path / "b"))
+    (tmp_path / ".c.partial").write_text("a file on its way")
+    (tmp_path / ".other").mkdir()
+    tidy(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("a", "b", ".c.partial", ".other")
+    }
+    assert (tmp_path / "b" / "file").read_text() == "old"
 
 
 def names_in(folder):

@@ -9,12 +9,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 PARTIAL = ".partial"
+_REMOVED = ".removed"
+_REPLACED = ".replaced"
 _CHUNK = 1 << 20  # bytes read at a time; guessed: it fits the cache
+_holders: set[tuple[int, Path]] = set()  # processes and their folders
 
 
 class PartialFile:
@@ -50,7 +53,8 @@ class PartialFile:
 
     def discard(self) -> None:
         """Leave nothing of a file that has no name yet."""
-        self._file.close()
+        with suppress(OSError):  # a full disk, which refuses the last bytes
+            self._file.close()
         self.temporary.unlink(missing_ok=True)
 
 
@@ -94,6 +98,83 @@ def write_whole(path: Path, data: bytes) -> None:
     with atomic_file(path) as file:
         file.write(data)
     sync_folder(path.parent)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to fill that gets its name when all of it is on disk.
+
+    After an error ``path`` is what it was before. A kill leaves at most
+    folders beside it whose names start with a dot, which :func:`tidy`
+    removes. A folder that had the name is replaced by two renames: a kill
+    between them leaves it at :func:`set_aside`, and ``tidy`` puts it back.
+
+    Raises:
+        ValueError: ``path`` is a file, or has no folder.
+    """
+    if not path.parent.is_dir() or (path.exists() and not path.is_dir()):
+        problem = "is a file" if path.exists() else "has no folder"
+        raise ValueError(f"cannot write {path}: it {problem}")
+    stage = Path(tempfile.mkdtemp(PARTIAL, f".{path.name}.", path.parent))
+    try:
+        yield stage
+        for each in sorted(stage.iterdir()):
+            _sync_file(each)
+        sync_folder(stage)
+        os.chmod(stage, 0o755)  # mkdtemp makes private folders
+        _take_name(stage, path)
+    except BaseException:
+        shutil.rmtree(stage, ignore_errors=True)
+        raise
+
+
+def _take_name(stage: Path, path: Path) -> None:
+    aside = set_aside(path)
+    if not path.exists():
+        stage.rename(path)
+        sync_folder(path.parent)
+        return
+    shutil.rmtree(aside, ignore_errors=True)
+    path.rename(aside)
+    try:
+        stage.rename(path)
+    except BaseException:
+        aside.rename(path)
+        raise
+    sync_folder(path.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Where a folder is while another takes its name."""
+    return path.with_name(f".{path.name}{_REPLACED}")
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder so that its name never shows a part of it."""
+    hidden = Path(tempfile.mkdtemp(_REMOVED, f".{path.name}.", path.parent))
+    path.rename(hidden)  # which is empty, and may be replaced
+    sync_folder(path.parent)
+    shutil.rmtree(hidden)
+
+
+def tidy(folder: Path) -> None:
+    """Clear away what kills left of folders that were made or removed.
+
+    For the one that may write alone, since it cannot tell what a kill left
+    from what another is about to finish.
+
+    Args:
+        folder: where :func:`atomic_folder` and :func:`remove_folder` work.
+    """
+    for path in sorted(folder.glob(".*")):
+        if not path.is_dir() or path.is_symlink():
+            continue
+        name = path.name.removeprefix(".").removesuffix(_REPLACED)
+        if path.name.endswith(_REPLACED) and not (folder / name).exists():
+            path.rename(folder / name)
+        elif path.name.endswith((PARTIAL, _REMOVED, _REPLACED)):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
@@ -207,13 +288,18 @@ def only_writer(folder: Path) -> Iterator[None]:
     """Keep a second process from writing into the same folder.
 
     The lock belongs to the process, so that it ends with it, however that
-    dies; processes that it forked do not inherit it.
+    dies; processes that it forked do not inherit it. The process that holds
+    a folder may ask for it again.
 
     Raises:
         ValueError: another process holds the folder.
     """
     import fcntl  # noqa: PLC0415  # POSIX alone has it
 
+    me = (os.getpid(), folder.resolve())
+    if me in _holders:  # closing the file once more would give the lock up
+        yield
+        return
     with (folder / ".lock").open("a") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -222,4 +308,8 @@ def only_writer(folder: Path) -> Iterator[None]:
                 f"another process is writing into {folder}; wait until it "
                 "has finished, or end it, and run the command again"
             ) from None
-        yield
+        _holders.add(me)
+        try:
+            yield
+        finally:
+            _holders.remove(me)
