@@ -6,13 +6,20 @@ from scratchlm.training.pretraining.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from scratchlm.training.pretraining.log import RunLog, Sink, read_log
+from scratchlm.training.pretraining.sinks import TensorBoardSink, WandbSink
 from scratchlm.training.pretraining.tree import join, split
 
 __all__ = [
     "Checkpoint",
+    "RunLog",
+    "Sink",
+    "TensorBoardSink",
+    "WandbSink",
     "checkpoints",
     "join",
     "load_checkpoint",
+    "read_log",
     "save_checkpoint",
     "split",
 ]
