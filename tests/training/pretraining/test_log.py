@@ -10,11 +10,12 @@ from scratchlm.foundation import durable
 from scratchlm.training.pretraining import log
 from scratchlm.training.pretraining.log import RunLog, read_log
 
-COLUMNS = ("tokens", "loss", "seconds", "held_out")
+COLUMNS = ("step", "tokens", "loss", "seconds", "held_out")
 
 
 def values_of(step, seconds=0.25):
-    values = {"tokens": 10 * step, "loss": 1 / (step + 3), "seconds": seconds}
+    values = {"step": step, "tokens": 10 * step, "loss": 1 / (step + 3)}
+    values["seconds"] = seconds
     if step % 4 == 0:
         values["held_out"] = math.exp(-step)
     return values
@@ -23,7 +24,7 @@ def values_of(step, seconds=0.25):
 def write(path, steps, seconds=0.25, **options):
     with RunLog(path, COLUMNS, **options) as rows:
         for step in steps:
-            rows(step, values_of(step, seconds))
+            rows.write(values_of(step, seconds))
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_what_is_written_is_read(path):
         path.read_text().splitlines()[0] == "step,tokens,loss,seconds,held_out"
     )
     columns = read_log(path)
-    assert list(columns) == ["step", *COLUMNS]
+    assert list(columns) == [*COLUMNS]
     assert columns["step"].dtype == np.int64
     assert columns["step"].tolist() == list(range(6))
     assert columns["loss"].tolist() == [1 / (step + 3) for step in range(6)]
@@ -53,8 +54,10 @@ def test_what_is_written_is_read(path):
 )
 def test_any_number_survives(path, value):
     """A run whose loss became infinite, and whose log cannot be read."""
-    with RunLog(path, ["loss", "skipped", "norm"]) as rows:
-        rows(2**60, {"loss": value, "skipped": True, "norm": np.float32(0.1)})
+    with RunLog(path, ("step", "loss", "skipped", "norm")) as rows:
+        norm = np.float32(0.1)
+        row = {"loss": value, "skipped": True, "norm": norm}
+        rows.write({"step": 2**60, **row})
     columns = read_log(path)
     assert repr(float(columns["loss"][0])) == repr(value)
     assert columns["step"][0] == 2**60
@@ -66,7 +69,7 @@ def test_other_programs_read_it(path):
     """A file that only this program can read."""
     write(path, range(3))
     table = np.genfromtxt(path, delimiter=",", names=True)
-    assert table.dtype.names == ("step", *COLUMNS)
+    assert table.dtype.names == COLUMNS
     assert table["loss"].tolist() == read_log(path)["loss"].tolist()
 
 
@@ -109,7 +112,7 @@ def test_each_row_is_there_when_its_step_is_done(path):
     """A night of steps in a buffer when the machine goes down."""
     with RunLog(path, COLUMNS) as rows:
         for step in range(3):
-            rows(step, values_of(step))
+            rows.write(values_of(step))
             assert read_log(path)["step"][-1] == step
         assert rows.path == path
 
@@ -119,7 +122,7 @@ def test_it_can_be_forced_to_the_disk(path, monkeypatch):
     with RunLog(path, COLUMNS) as rows:
         done = []
         monkeypatch.setattr(os, "fsync", done.append)
-        rows(0, values_of(0))
+        rows.write(values_of(0))
         assert done == []
         rows.sync()
         assert len(done) == 1
@@ -128,17 +131,17 @@ def test_it_can_be_forced_to_the_disk(path, monkeypatch):
 def test_a_full_disk_leaves_whole_rows(path, files_at_most):
     """Half a row, to which the next one is glued when there is room again."""
     with RunLog(path, COLUMNS) as rows:
-        rows(0, values_of(0))
+        rows.write(values_of(0))
         before = path.read_bytes()
         for room in (0, 5):
             with (
                 files_at_most(len(before) + room),
                 pytest.raises(OSError, match=r"large|space") as raised,
             ):
-                rows(1, values_of(1))
+                rows.write(values_of(1))
             assert raised.value.filename == str(path)
             assert path.read_bytes() == before
-        rows(1, values_of(1))
+        rows.write(values_of(1))
     assert read_log(path)["step"].tolist() == [0, 1]
 
 
@@ -162,8 +165,10 @@ def test_a_run_does_not_write_into_the_log_of_another(path):
     before = path.read_bytes()
     with pytest.raises(ValueError, match=r"holds the log of a run; resume"):
         RunLog(path, COLUMNS)
-    with pytest.raises(ValueError, match=r"begins with 'step,tok.*'step,los"):
-        RunLog(path, ["loss"], resumed_at=3)
+    with pytest.raises(
+        ValueError, match=r"begins with 'step,tok.*'step,loss'"
+    ):
+        RunLog(path, ("step", "loss"), resumed_at=3)
     with path.open("ab") as file:
         file.write(b"three,30\n")
     with pytest.raises(ValueError, match=r"line 5 of .* begins with 'three'"):
@@ -172,7 +177,11 @@ def test_a_run_does_not_write_into_the_log_of_another(path):
 
 
 @pytest.mark.parametrize(
-    "columns", [["step", "loss"], ["loss", "loss"], ["a,b"], ["a\nb"]]
+    "columns",
+    [
+        *((), ("loss",), ("loss", "step"), ("step", "loss", "loss")),
+        *(("step", "a,b"), ("step", "a\nb")),
+    ],
 )
 def test_columns_that_cannot_be_read_are_refused(path, columns):
     """A header with more names than the rows have cells."""
@@ -183,11 +192,11 @@ def test_columns_that_cannot_be_read_are_refused(path, columns):
 
 def test_a_name_that_is_no_column_is_an_error(path):
     """A value that vanishes, because of a slip in its name."""
-    with (
-        RunLog(path, COLUMNS) as rows,
-        pytest.raises(ValueError, match=r"lossy is no column of .* loss"),
-    ):
-        rows(0, {"lossy": 1.0})
+    with RunLog(path, COLUMNS) as rows:
+        with pytest.raises(ValueError, match=r"step, lossy does not .* loss"):
+            rows.write({"step": 0, "lossy": 1.0})
+        with pytest.raises(ValueError, match="the step is always needed"):
+            rows.write({"loss": 1.0})
     assert len(read_log(path)["step"]) == 0
 
 
@@ -214,7 +223,7 @@ def test_sinks_get_each_row_after_the_file(path):
         RunLog(path, COLUMNS, sinks=[kept, fail]) as rows,
         pytest.raises(ConnectionError),
     ):
-        rows(4, {"loss": np.float64(0.5), "held_out": None})
+        rows.write({"step": 4, "loss": np.float64(0.5), "held_out": None})
     assert kept.rows == [(4, {"loss": 0.5})]
     assert kept.closed == 2
     assert read_log(path)["loss"].tolist() == [0.5]
@@ -254,6 +263,6 @@ def test_a_header_alone_is_a_log_without_rows(path):
     """A run that has made no step yet."""
     write(path, [])
     assert {name: len(each) for name, each in read_log(path).items()} == (
-        dict.fromkeys(["step", *COLUMNS], 0)
+        dict.fromkeys([*COLUMNS], 0)
     )
     assert log.STEP == "step"

@@ -82,9 +82,9 @@ def test_tensorboard_gets_each_value(tmp_path, monkeypatch):
     that are drawn twice after a resume."""
     play(monkeypatch, "torch.utils.tensorboard", SummaryWriter=SummaryWriter)
     sink = TensorBoardSink(tmp_path / "board", resumed_at=7)
-    columns = ["loss", "norm", "held_out"]
+    columns = ("step", "loss", "norm", "held_out")
     with RunLog(tmp_path / "log.csv", columns, sinks=[sink]) as rows:
-        rows(7, {"loss": 0.5, "norm": 2.0, "held_out": None})
+        rows.write({"step": 7, "loss": 0.5, "norm": 2.0, "held_out": None})
     assert calls == [
         ("writer", str(tmp_path / "board"), 7),
         *(("loss", 0.5, 7), ("norm", 2.0, 7), "closed"),
@@ -98,8 +98,8 @@ def test_wandb_gets_each_row(tmp_path, monkeypatch, run, resume):
     sink = WandbSink(
         "book", name="tiny", folder=tmp_path, about={"d_model": 64}, run=run
     )
-    with RunLog(tmp_path / "log.csv", ["loss"], sinks=[sink]) as rows:
-        rows(7, {"loss": 0.5})
+    with RunLog(tmp_path / "log.csv", ("step", "loss"), sinks=[sink]) as rows:
+        rows.write({"step": 7, "loss": 0.5})
     begun = ("book", str(tmp_path), run, "tiny", {"d_model": 64}, resume)
     assert calls == [begun, ({"loss": 0.5}, 7), "finished"]
     WandbSink("book")

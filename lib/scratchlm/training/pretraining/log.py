@@ -43,7 +43,7 @@ class RunLog:
 
     Args:
         path: a ``.csv`` file, in a folder that exists.
-        columns: their names, in order; ``step`` stands before them.
+        columns: their names, in order; the first is ``step``.
         resumed_at: the step that comes next, in a run that goes on: rows of
             this step and later ones are cut, and the step is made again.
             None for a run that begins, whose file may not exist yet.
@@ -58,20 +58,19 @@ class RunLog:
     def __init__(
         self,
         path: Path,
-        columns: Sequence[str],
+        columns: tuple[str, ...],
         *,
         resumed_at: int | None = None,
         sinks: Sequence[Sink] = (),
     ):
-        self.path, self.columns, self.sinks = path, tuple(columns), sinks
+        self.path, self.columns, self.sinks = path, columns, sinks
         odd = [name for name in columns if set(name) & set(',"\r\n')]
-        if odd or len({STEP, *columns}) <= len(columns):
+        if odd or columns[:1] != (STEP,) or len(set(columns)) < len(columns):
             raise ValueError(
-                f"the columns are {', '.join(map(repr, columns))}; each has a "
-                "name of its own without quotes and commas, and "
-                f"{STEP} stands before them by itself"
+                f"the columns are {', '.join(map(repr, columns))}; give each "
+                f"a name of its own without quotes and commas, first {STEP!r}"
             )
-        self.header = _line((STEP, *columns))
+        self.header = _line(columns)
         self._prepare(resumed_at)
         # Without a buffer: what is written is the system's, and what failed
         # is not written once more when the file is closed.
@@ -99,30 +98,26 @@ class RunLog:
         if new != old:
             write_whole(self.path, new)
 
-    def __call__(
-        self, step: int, values: Mapping[str, Number | np.generic | None]
-    ) -> None:
+    def write(self, row: Mapping[str, Number | np.generic | None]) -> None:
         """Write the row of a step.
 
         Args:
-            step: its number, above all before it.
-            values: by column; None, and what is missing, is left empty.
+            row: by column; ``step`` is above all before it, and None, and
+                what else is missing, is left empty.
 
         Raises:
-            ValueError: there is no such column.
+            ValueError: there is no such column, or no step.
             OSError: the disk is full; the file is as it was before.
         """
-        strange = values.keys() - set(self.columns)
-        if strange:
+        told = {k: _plain(each) for k, each in row.items() if each is not None}
+        strange = row.keys() - set(self.columns)
+        if strange or STEP not in told:
             raise ValueError(
-                f"{', '.join(sorted(strange))} is no column of {self.path}, "
-                f"which has {', '.join(self.columns)}"
+                f"a row of {', '.join(row)} does not fit {self.path}, which "
+                f"has {', '.join(self.columns)}; the step is always needed"
             )
-        told = {
-            k: _plain(each) for k, each in values.items() if each is not None
-        }
-        cells = (told.get(name, "") for name in self.columns)
-        self._append(_line((step, *cells)))
+        self._append(_line([told.get(name, "") for name in self.columns]))
+        step = int(told.pop(STEP))
         for sink in self.sinks:
             sink(step, told)
 

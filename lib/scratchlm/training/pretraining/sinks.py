@@ -66,8 +66,8 @@ class WandbSink:
     def __init__(
         self,
         project: str,
-        *,
         name: str | None = None,
+        *,
         folder: Path | None = None,
         about: Mapping[str, Any] | None = None,
         run: str | None = None,
