@@ -94,10 +94,15 @@ def write_whole(path: Path, data: bytes) -> None:
 
     Raises:
         ValueError: the folder does not exist, or ``path`` is a folder.
+        OSError: the disk is full or broken; the error has the file's name.
     """
-    with atomic_file(path) as file:
-        file.write(data)
-    sync_folder(path.parent)
+    try:
+        with atomic_file(path) as file:
+            file.write(data)
+        sync_folder(path.parent)
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 @contextmanager

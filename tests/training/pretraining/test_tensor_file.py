@@ -107,3 +107,15 @@ def test_a_file_cut_short_is_refused(tmp_path, length):
     path.write_bytes(save({"a": torch.ones(3)})[:length])
     with pytest.raises(ValueError, match=r"a\.safetensors cannot be read"):
         read_tensors(path)
+
+
+def test_a_file_that_goes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    """The library opens a file twice; a run that removes a checkpoint in
+    between makes PyTorch raise what nobody waits for."""
+
+    def gone(path, framework):
+        raise RuntimeError("unable to open file: No such file or directory")
+
+    monkeypatch.setattr(tensor_file, "safe_open", gone)
+    with pytest.raises(ValueError, match="No such file"):
+        read_tensors(tmp_path / "a.safetensors")

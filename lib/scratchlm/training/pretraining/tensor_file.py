@@ -96,5 +96,5 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             names = list(file.keys())
             # Without the copy a tensor is a view of the file.
             return {name: file.get_tensor(name).clone() for name in names}
-    except SafetensorError as error:
+    except (SafetensorError, RuntimeError) as error:  # the latter is torch's
         raise ValueError(f"{path} cannot be read: {error}") from error
