@@ -93,6 +93,15 @@ def test_a_tree_comes_back_as_it_was(equal, tree):
     assert equal(through_json(tree), tree)
 
 
+def test_integers_have_no_limit():
+    """A counter of 128 bits that another reader of JSON rounds, or one of
+    more digits than Python is willing to read."""
+    for number in (2**53 + 1, -(2**127), 10**5000):
+        assert through_json([number]) == [number]
+        assert split(number)[0] == {"$int": hex(number)}
+    assert split(-(2**53))[0] == -(2**53)
+
+
 def test_generators_of_numbers_go_on_where_they_were():
     """A run that draws its first batches again."""
     python, new = random.Random(1), np.random.default_rng(1)
