@@ -127,6 +127,15 @@ def test_one_step_may_be_saved_twice(tmp_path, equal):
     assert names(tmp_path) == [".lock", "step-00000001", "step-00000002"]
 
 
+def test_a_new_folder_reaches_the_disk(tmp_path, monkeypatch):
+    """Checkpoints forced to the disk, in a folder whose own name is not
+    there after a loss of power."""
+    synced = []
+    monkeypatch.setattr(checkpoint, "sync_folder", synced.append)
+    save(tmp_path / "run" / "checkpoints", 1, 2)
+    assert synced == [tmp_path / "run"]
+
+
 def truncate(path):
     os.truncate(path, path.stat().st_size - 3)
 

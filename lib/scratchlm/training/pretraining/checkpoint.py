@@ -30,6 +30,7 @@ from scratchlm.foundation.durable import (
     only_writer,
     remove_folder,
     set_aside,
+    sync_folder,
     tidy,
 )
 from scratchlm.training.pretraining.manifest import (
@@ -107,7 +108,9 @@ def save_checkpoint(
     run = identity(about)
     path = folder / f"step-{step:08d}"
     with _told(path, "was not saved"):
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            sync_folder(folder.parent)
         with only_writer(folder):
             tidy(folder)
             _refuse_other_runs(folder, run)
