@@ -109,7 +109,7 @@ def save_checkpoint(
     path = folder / f"step-{step:08d}"
     with _told(path, "was not saved"):
         if not folder.is_dir():
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
             sync_folder(folder.parent)
         with only_writer(folder):
             tidy(folder)
