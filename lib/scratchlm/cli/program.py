@@ -12,14 +12,25 @@ from scratchlm.cli.clean import Clean
 from scratchlm.cli.corpus import Corpus
 from scratchlm.cli.dedup import Dedup
 from scratchlm.cli.options import say
+from scratchlm.cli.plot import Plot
 from scratchlm.cli.tokenize import Tokenize
+from scratchlm.cli.train import Recipes, Resume, Train, train_command
 
 USER_ERROR = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 COMMANDS: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {"corpus": Corpus, "clean": Clean, "dedup": Dedup, "tokenize": Tokenize}
+    {
+        "corpus": Corpus,
+        "clean": Clean,
+        "dedup": Dedup,
+        "tokenize": Tokenize,
+        "recipes": Recipes,
+        "train": Train,
+        "resume": Resume,
+        "plot": Plot,
+    }
 )
 
 
@@ -31,8 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             process by default.
 
     Returns:
-        The exit code: 0 done, 2 a mistake in what was asked or given, 130
-        interrupted, 141 the reader of the output has gone.
+        The exit code: 0 done, 2 a mistake in what was asked or given, 128
+        and the number of the signal if one ended it, 141 the reader of the
+        output has gone.
     """
     message, code = _run(arguments)
     if message:  # printed here, where no progress bar is open any more
@@ -42,17 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> tuple[str, int]:
     try:
-        command = tyro.extras.subcommand_cli_from_dict(
-            dict(COMMANDS),
-            prog="scratchlm",
-            description="Text for language models: make it, clean it, "
-            "deduplicate it, tokenize it.",
-            args=arguments,
-        )
-        command.run()
+        _command(sys.argv[1:] if arguments is None else arguments).run()
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        return "interrupted", INTERRUPTED
+    except KeyboardInterrupt as stopped:
+        code = 128 + getattr(stopped, "number", INTERRUPTED - 128)
+        return str(stopped) or "interrupted", code
     except BrokenPipeError:
         _drop_output()
         return "", PIPE_CLOSED
@@ -64,6 +70,23 @@ def _run(arguments: Sequence[str] | None) -> tuple[str, int]:
     except ValueError as error:
         return str(error), USER_ERROR
     return "", 0
+
+
+def _command(words: Sequence[str]) -> Any:
+    """Return what the words ask for; a recipe has options of its own."""
+    if words[:1] == ["train"] and words[1:] and words[1][:1] != "-":
+        return tyro.cli(
+            train_command(words[1]),
+            prog=f"scratchlm train {words[1]}",
+            args=words[2:],
+        )
+    return tyro.extras.subcommand_cli_from_dict(
+        dict(COMMANDS),
+        prog="scratchlm",
+        description="Text for language models: make it, clean it, "
+        "deduplicate it, tokenize it. And models: train them on it.",
+        args=words,
+    )
 
 
 def _drop_output() -> None:

@@ -1,0 +1,173 @@
+"""Base models of TinyWorld, whose floor is known."""
+
+from functools import partial
+from math import ceil
+
+import torch
+
+from scratchlm.model.attention.attention import Attention
+from scratchlm.model.block.norm import norm_each_head
+from scratchlm.model.published.kernel_parts import with_kernels
+from scratchlm.model.transformer.transformer import TransformerConfig
+from scratchlm.recipes.recipe import Recipe
+from scratchlm.recipes.world_report import excess, world_report
+from scratchlm.recipes.world_text import (
+    DOCUMENTS_PER_ROW,
+    N_TOKENS,
+    world_batches,
+    world_tokenizer,
+)
+from scratchlm.training.optimizers.groups import muon_and_adamw
+from scratchlm.training.optimizers.schedules import WarmupStableDecay
+from scratchlm.training.pretraining.run import Run
+
+# What Muon's iteration computes in: its own type where that has the range.
+MUON_DTYPES = {
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float32,
+    "float32": torch.float32,
+}
+
+
+def tinyworld_base(  # noqa: PLR0913
+    *,
+    n_steps: int = 2400,
+    batch_size: int = 16,
+    d_model: int = 256,
+    n_layers: int = 4,
+    lr: float = 0.02,
+    dtype: str = "bfloat16",
+    seed: int = 0,
+    n_micro: int = 1,
+    device: str = "cpu",
+) -> Recipe:
+    """Train the base model of the book, of about four million parameters.
+
+    Args:
+        n_steps: of the run.
+        batch_size: rows of a step, 256 tokens each.
+        d_model: width D.
+        n_layers: blocks L.
+        lr: peak learning rate of the matrices.
+        dtype: of matrix products.
+        seed: of weights and order.
+        n_micro: parts of a step, for memory.
+        device: where to train.
+    """
+    return _recipe(
+        "tinyworld-base",
+        _config(3072, d_model, n_layers, d_head=64),
+        n_steps=n_steps,
+        batch_size=batch_size,
+        lr=lr,
+        dtype=dtype,
+        seed=seed,
+        n_micro=n_micro,
+        device=device,
+        evaluate_every=max(1, n_steps // 20),
+        n_held_out=500,
+    )
+
+
+def tinyworld_tiny(
+    *,
+    n_steps: int = 250,
+    lr: float = 0.02,
+    dtype: str = "float32",
+    seed: int = 0,
+) -> Recipe:
+    """Train its small sibling while you read a page.
+
+    Args:
+        n_steps: of the run.
+        lr: peak learning rate of the matrices.
+        dtype: of matrix products.
+        seed: of weights and order.
+    """
+    return _recipe(
+        "tinyworld-tiny",
+        _config(2048, 64, 2, d_head=32),
+        n_steps=n_steps,
+        batch_size=8,
+        lr=lr,
+        dtype=dtype,
+        seed=seed,
+        n_micro=1,
+        device="cpu",
+        evaluate_every=max(1, n_steps // 5),
+        n_held_out=100,
+    )
+
+
+def _config(
+    vocab_size: int, d_model: int, n_layers: int, d_head: int
+) -> TransformerConfig:
+    """Return the shape of Qwen3, small: its parts bear high rates."""
+    return with_kernels(
+        TransformerConfig(
+            vocab_size=vocab_size,
+            d_model=d_model,
+            n_layers=n_layers,
+            n_heads=d_model // d_head,
+            n_kv_heads=max(1, d_model // d_head // 2),
+            d_head=d_head,
+            d_ff=11 * d_model // 4,
+            max_tokens=2 * N_TOKENS,
+            tied=True,
+            attention=partial(Attention, qk_norm=norm_each_head),
+        )
+    )
+
+
+def _recipe(  # noqa: PLR0913
+    name: str,
+    model: TransformerConfig,
+    *,
+    n_steps: int,
+    batch_size: int,
+    lr: float,
+    dtype: str,
+    seed: int,
+    n_micro: int,
+    device: str,
+    evaluate_every: int,
+    n_held_out: int,
+) -> Recipe:
+    vocab_size = model.vocab_size
+    n_documents = ceil(DOCUMENTS_PER_ROW * batch_size * n_steps)
+    run = Run(
+        model=model,
+        batches=partial(
+            world_batches,
+            vocab_size=vocab_size,
+            n_documents=n_documents,
+            batch_size=batch_size,
+            seed=seed,
+        ),
+        n_steps=n_steps,
+        optimizer=partial(
+            muon_and_adamw,
+            lr=lr,
+            table_lr=0.15 * lr,
+            vector_lr=0.15 * lr,
+            dtype=MUON_DTYPES[dtype],
+        ),
+        schedule=WarmupStableDecay(
+            warmup=n_steps // 50, n_steps=n_steps, decay=n_steps // 2
+        ),
+        dtype=dtype,
+        seed=seed,
+        n_micro=n_micro,
+        device=device,
+        evaluate=partial(excess, vocab_size=vocab_size, n=n_held_out),
+        evaluate_every=evaluate_every,
+        save_every=100,
+    )
+    return Recipe(
+        name=name,
+        run=run,
+        tokenizer=partial(world_tokenizer, vocab_size),
+        n_tokens=N_TOKENS,
+        batch_size=batch_size,
+        report=world_report,
+    )
