@@ -71,7 +71,8 @@ def tinyworld_base(  # noqa: PLR0913
 
 def tinyworld_tiny(
     *,
-    n_steps: int = 250,
+    n_steps: int = 120,
+    batch_size: int = 8,
     lr: float = 0.02,
     dtype: str = "float32",
     seed: int = 0,
@@ -80,6 +81,7 @@ def tinyworld_tiny(
 
     Args:
         n_steps: of the run.
+        batch_size: rows of a step, 256 tokens each.
         lr: peak learning rate of the matrices.
         dtype: of matrix products.
         seed: of weights and order.
@@ -88,7 +90,7 @@ def tinyworld_tiny(
         "tinyworld-tiny",
         _config(2048, 64, 2, d_head=32),
         n_steps=n_steps,
-        batch_size=8,
+        batch_size=batch_size,
         lr=lr,
         dtype=dtype,
         seed=seed,
