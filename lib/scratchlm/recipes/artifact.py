@@ -19,11 +19,12 @@ from scratchlm.foundation.durable import sha256_of, write_whole
 from scratchlm.foundation.machine import commit, processor
 from scratchlm.interop.hf.models import load, save
 from scratchlm.model.transformer.transformer import Transformer
+from scratchlm.recipes.following import follow, samples
 from scratchlm.recipes.recipe import Recipe
 from scratchlm.recipes.registry import make
 from scratchlm.text.tokenizer.base import SubwordTokenizer
 from scratchlm.training.pretraining.log import read_log
-from scratchlm.training.pretraining.loop import LOG, resume, train
+from scratchlm.training.pretraining.loop import LOG, resume
 from scratchlm.training.pretraining.state import Training
 
 MANIFEST = "manifest.json"
@@ -70,7 +71,7 @@ def artifact(name: str, *, folder: Path | None = None) -> Artifact:
     made = places[-1] / name
     run_folder = made.with_name(f".{name}.run")
     recipe = make(name)
-    for _ in train(recipe.run, run_folder):
+    for _ in follow(recipe, run_folder):
         pass
     publish(recipe, run_folder, made)
     return load_artifact(made)
@@ -139,8 +140,7 @@ def publish(
 
     Args:
         recipe: of the run.
-        run_folder: that :func:`scratchlm.training.pretraining.loop.train`
-            filled.
+        run_folder: that :func:`scratchlm.recipes.following.follow` filled.
         folder: to write into.
         dtype: of the weights in the file.
 
@@ -174,6 +174,7 @@ def publish(
         "tokens": training.tokens,
         "skipped": training.skipped,
         **_curves(run_folder),
+        "samples": samples(run_folder),
         "report": recipe.report(model, tokenizer) if recipe.report else {},
         "sha256": {path.name: sha256_of(path) for path in files},
     }

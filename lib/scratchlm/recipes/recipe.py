@@ -21,6 +21,8 @@ class Recipe:
         end_of_text: the token behind each document.
         report: called with the trained model and the tokenizer; returns what
             a manifest says beyond the loss.
+        sample: called with the model as it is on the way; returns texts that
+            it writes.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Recipe:
     batch_size: int
     end_of_text: str = "<|endoftext|>"
     report: Callable[[Any, SubwordTokenizer], dict[str, Any]] | None = None
+    sample: Callable[[Any, SubwordTokenizer], list[str]] | None = None
 
     @property
     def tokens_per_step(self) -> int:

@@ -10,7 +10,11 @@ from scratchlm.model.block.norm import norm_each_head
 from scratchlm.model.published.kernel_parts import with_kernels
 from scratchlm.model.transformer.transformer import TransformerConfig
 from scratchlm.recipes.recipe import Recipe
-from scratchlm.recipes.world_report import excess, world_report
+from scratchlm.recipes.world_report import (
+    excess,
+    sampled_texts,
+    world_report,
+)
 from scratchlm.recipes.world_text import (
     DOCUMENTS_PER_ROW,
     N_TOKENS,
@@ -36,6 +40,7 @@ def tinyworld_base(  # noqa: PLR0913
     d_model: int = 256,
     n_layers: int = 4,
     lr: float = 0.02,
+    table_lr: float = 0.003,
     dtype: str = "bfloat16",
     seed: int = 0,
     n_micro: int = 1,
@@ -49,6 +54,7 @@ def tinyworld_base(  # noqa: PLR0913
         d_model: width D.
         n_layers: blocks L.
         lr: peak learning rate of the matrices.
+        table_lr: of the embedding and of the gains of norms.
         dtype: of matrix products.
         seed: of weights and order.
         n_micro: parts of a step, for memory.
@@ -60,6 +66,7 @@ def tinyworld_base(  # noqa: PLR0913
         n_steps=n_steps,
         batch_size=batch_size,
         lr=lr,
+        table_lr=table_lr,
         dtype=dtype,
         seed=seed,
         n_micro=n_micro,
@@ -69,11 +76,12 @@ def tinyworld_base(  # noqa: PLR0913
     )
 
 
-def tinyworld_tiny(
+def tinyworld_tiny(  # noqa: PLR0913
     *,
     n_steps: int = 120,
     batch_size: int = 8,
-    lr: float = 0.02,
+    lr: float = 0.05,
+    table_lr: float = 0.02,
     dtype: str = "float32",
     seed: int = 0,
 ) -> Recipe:
@@ -83,6 +91,7 @@ def tinyworld_tiny(
         n_steps: of the run.
         batch_size: rows of a step, 256 tokens each.
         lr: peak learning rate of the matrices.
+        table_lr: of the embedding and of the gains of norms.
         dtype: of matrix products.
         seed: of weights and order.
     """
@@ -92,6 +101,7 @@ def tinyworld_tiny(
         n_steps=n_steps,
         batch_size=batch_size,
         lr=lr,
+        table_lr=table_lr,
         dtype=dtype,
         seed=seed,
         n_micro=1,
@@ -128,6 +138,7 @@ def _recipe(  # noqa: PLR0913
     n_steps: int,
     batch_size: int,
     lr: float,
+    table_lr: float,
     dtype: str,
     seed: int,
     n_micro: int,
@@ -150,8 +161,8 @@ def _recipe(  # noqa: PLR0913
         optimizer=partial(
             muon_and_adamw,
             lr=lr,
-            table_lr=0.15 * lr,
-            vector_lr=0.15 * lr,
+            table_lr=table_lr,
+            vector_lr=table_lr,
             dtype=MUON_DTYPES[dtype],
         ),
         schedule=WarmupStableDecay(
@@ -172,4 +183,5 @@ def _recipe(  # noqa: PLR0913
         n_tokens=N_TOKENS,
         batch_size=batch_size,
         report=world_report,
+        sample=partial(sampled_texts, n=4, seed=0),
     )
