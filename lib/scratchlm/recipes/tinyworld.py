@@ -1,5 +1,6 @@
 """Base models of TinyWorld, whose floor is known."""
 
+from dataclasses import dataclass
 from functools import partial
 from math import ceil
 
@@ -21,15 +22,16 @@ from scratchlm.recipes.world_text import (
     world_batches,
     world_tokenizer,
 )
-from scratchlm.training.optimizers.groups import muon_and_adamw
+from scratchlm.training.optimizers.groups import Several, muon_and_adamw
 from scratchlm.training.optimizers.schedules import WarmupStableDecay
+from scratchlm.training.pretraining.precision import find_dtype
 from scratchlm.training.pretraining.run import Run
 
 # What Muon's iteration computes in: its own type where that has the range.
 MUON_DTYPES = {
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float32,
-    "float32": torch.float32,
+    torch.bfloat16: torch.bfloat16,
+    torch.float16: torch.float32,
+    torch.float32: torch.float32,
 }
 
 
@@ -60,20 +62,20 @@ def tinyworld_base(  # noqa: PLR0913
         n_micro: parts of a step, for memory.
         device: where to train.
     """
-    return _recipe(
-        "tinyworld-base",
-        _config(3072, d_model, n_layers, d_head=64),
+    settings = _Settings(
         n_steps=n_steps,
         batch_size=batch_size,
         lr=lr,
         table_lr=table_lr,
         dtype=dtype,
         seed=seed,
-        n_micro=n_micro,
-        device=device,
         evaluate_every=max(1, n_steps // 20),
         n_held_out=500,
+        n_micro=n_micro,
+        device=device,
     )
+    model = _config(3072, d_model, n_layers, d_head=64)
+    return _recipe("tinyworld-base", model, settings)
 
 
 def tinyworld_tiny(  # noqa: PLR0913
@@ -95,20 +97,18 @@ def tinyworld_tiny(  # noqa: PLR0913
         dtype: of matrix products.
         seed: of weights and order.
     """
-    return _recipe(
-        "tinyworld-tiny",
-        _config(2048, 64, 2, d_head=32),
+    settings = _Settings(
         n_steps=n_steps,
         batch_size=batch_size,
         lr=lr,
         table_lr=table_lr,
         dtype=dtype,
         seed=seed,
-        n_micro=1,
-        device="cpu",
         evaluate_every=max(1, n_steps // 5),
         n_held_out=100,
     )
+    model = _config(2048, 64, 2, d_head=32)
+    return _recipe("tinyworld-tiny", model, settings)
 
 
 def _config(
@@ -131,49 +131,55 @@ def _config(
     )
 
 
-def _recipe(  # noqa: PLR0913
-    name: str,
-    model: TransformerConfig,
-    *,
-    n_steps: int,
-    batch_size: int,
-    lr: float,
-    table_lr: float,
-    dtype: str,
-    seed: int,
-    n_micro: int,
-    device: str,
-    evaluate_every: int,
-    n_held_out: int,
-) -> Recipe:
-    vocab_size = model.vocab_size
-    n_documents = ceil(DOCUMENTS_PER_ROW * batch_size * n_steps)
+@dataclass(frozen=True, kw_only=True)
+class _Settings:
+    """What the two recipes set, and what they leave as it is here."""
+
+    n_steps: int
+    batch_size: int
+    lr: float
+    table_lr: float
+    dtype: str
+    seed: int
+    evaluate_every: int
+    n_held_out: int
+    n_micro: int = 1
+    device: str = "cpu"
+
+    def optimizer(self) -> partial[Several]:
+        """Muon for matrices, AdamW for the rest."""
+        return partial(
+            muon_and_adamw,
+            lr=self.lr,
+            table_lr=self.table_lr,
+            vector_lr=self.table_lr,
+            dtype=MUON_DTYPES[find_dtype(self.dtype)],
+        )
+
+
+def _recipe(name: str, model: TransformerConfig, given: _Settings) -> Recipe:
+    vocab_size, n_steps = model.vocab_size, given.n_steps
+    batches = partial(
+        world_batches,
+        vocab_size=vocab_size,
+        n_documents=ceil(DOCUMENTS_PER_ROW * given.batch_size * n_steps),
+        batch_size=given.batch_size,
+        seed=given.seed,
+    )
     run = Run(
         model=model,
-        batches=partial(
-            world_batches,
-            vocab_size=vocab_size,
-            n_documents=n_documents,
-            batch_size=batch_size,
-            seed=seed,
-        ),
+        batches=batches,
         n_steps=n_steps,
-        optimizer=partial(
-            muon_and_adamw,
-            lr=lr,
-            table_lr=table_lr,
-            vector_lr=table_lr,
-            dtype=MUON_DTYPES[dtype],
-        ),
+        optimizer=given.optimizer(),
         schedule=WarmupStableDecay(
-            warmup=n_steps // 50, n_steps=n_steps, decay=n_steps // 2
+            warmup=n_steps // 50, n_steps=n_steps, decay=max(1, n_steps // 2)
         ),
-        dtype=dtype,
-        seed=seed,
-        n_micro=n_micro,
-        device=device,
-        evaluate=partial(excess, vocab_size=vocab_size, n=n_held_out),
-        evaluate_every=evaluate_every,
+        dtype=given.dtype,
+        seed=given.seed,
+        n_micro=given.n_micro,
+        device=given.device,
+        evaluate=partial(excess, vocab_size=vocab_size, n=given.n_held_out),
+        evaluate_every=given.evaluate_every,
         save_every=100,
     )
     return Recipe(
@@ -181,7 +187,7 @@ def _recipe(  # noqa: PLR0913
         run=run,
         tokenizer=partial(world_tokenizer, vocab_size),
         n_tokens=N_TOKENS,
-        batch_size=batch_size,
+        batch_size=given.batch_size,
         report=world_report,
         sample=partial(sampled_texts, n=4, seed=0),
     )
