@@ -4,6 +4,8 @@
     python benchmarks/training.py --only autograd
     python benchmarks/training.py --sizes 32x8x8x16 --rounds 1
     python benchmarks/training.py --only loss --loss 2048x384x50257
+    python benchmarks/training.py --only shakespeare --seeds 2
+    python benchmarks/training.py --only throughput --models 7M
     python benchmarks/training.py --json
 
 Each case is a function that measures one thing on both sides, in turn and in
@@ -19,6 +21,8 @@ from time import process_time
 # Before NumPy is loaded: its products take one thread, as PyTorch's will.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import _shakespeare
+import _throughput
 import numpy as np
 import torch
 from _output import Output, add_option
@@ -183,7 +187,12 @@ def seconds(call: Callable[[], object]) -> float:
     return process_time() - start
 
 
-CASES: dict[str, Case] = {"autograd": autograd, "loss": loss}
+CASES: dict[str, Case] = {
+    "autograd": autograd,
+    "loss": loss,
+    "shakespeare": _shakespeare.shakespeare,
+    "throughput": _throughput.throughput,
+}
 
 
 def main() -> None:
@@ -193,6 +202,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--loss", default=LOSS)
     parser.add_argument("--loss-rounds", type=int, default=5)
+    _shakespeare.add_options(parser)
+    _throughput.add_options(parser)
     add_option(parser)
     arguments = parser.parse_args()
     output = Output(as_json=arguments.json)

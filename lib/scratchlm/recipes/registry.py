@@ -6,10 +6,12 @@ from types import MappingProxyType
 from typing import Any
 
 from scratchlm.recipes.recipe import Recipe
+from scratchlm.recipes.shakespeare import shakespeare_char
 from scratchlm.recipes.tinyworld import tinyworld_base, tinyworld_tiny
 
 RECIPES: Mapping[str, Callable[..., Recipe]] = MappingProxyType(
     {
+        "shakespeare-char": shakespeare_char,
         "tinyworld-base": tinyworld_base,
         "tinyworld-tiny": tinyworld_tiny,
     }
