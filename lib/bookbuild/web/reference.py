@@ -17,6 +17,7 @@ CHAPTERS = {
     "scratchlm.foundation": "",
     "scratchlm.interop.tokenizers": "text/tokenizer",
     "scratchlm.interop": "model/published",
+    "scratchlm.recipes": "training/pretraining",
     "scratchlm.cli": "text/corpora",
 }
 

@@ -101,7 +101,8 @@ def write_whole(path: Path, data: bytes) -> None:
             file.write(data)
         sync_folder(path.parent)
     except OSError as error:
-        error.filename = str(path)
+        if error.errno is not None:  # else nothing but its text is known
+            error.filename = str(path)
         raise
 
 

@@ -23,6 +23,7 @@ from scratchlm.training.objective.scoring import document_nats
 from scratchlm.training.pretraining.sampling import sample_documents
 
 HELD_OUT, ASKED = 7_000_000, 8_000_000  # seeds of documents
+TEMPERATURES = (1.0, 0.7, 0.4)
 
 
 class Floor(NamedTuple):
@@ -31,10 +32,12 @@ class Floor(NamedTuple):
     Args:
         nats: of the documents under the model.
         least: of the same documents under the world itself.
+        n: how many documents.
     """
 
     nats: float
     least: float
+    n: int
 
     @property
     def above(self) -> float:
@@ -79,7 +82,9 @@ def floors(
         kinds["all"].append(number)
     least = -np.array([document.log_prob for document in documents])
     return {
-        kind: Floor(float(nats[some].sum()), float(least[some].sum()))
+        kind: Floor(
+            float(nats[some].sum()), float(least[some].sum()), len(some)
+        )
         for kind, some in sorted(kinds.items())
     }
 
@@ -97,7 +102,11 @@ def excess(model: nn.Module, *, vocab_size: int, n: int) -> float:
 
 
 def sampled_texts(
-    model: Any, tokenizer: SubwordTokenizer, n: int, seed: int
+    model: Any,
+    tokenizer: SubwordTokenizer,
+    n: int,
+    seed: int,
+    temperature: float = 1.0,
 ) -> list[str]:
     """Return documents that a model writes.
 
@@ -106,10 +115,15 @@ def sampled_texts(
         tokenizer: the one that it was trained with.
         n: how many.
         seed: of the draws.
+        temperature: of the draws; one draws what the model believes.
     """
-    end = tokenizer.special_tokens[END]
     drawn = sample_documents(
-        model, n, end_id=end, most_tokens=N_TOKENS, seed=seed
+        model,
+        n,
+        end_id=tokenizer.special_tokens[END],
+        most_tokens=N_TOKENS,
+        seed=seed,
+        temperature=temperature,
     )
     return [tokenizer.decode(ids) for ids in drawn]
 
@@ -181,19 +195,32 @@ def world_report(
             held out.
 
     Returns:
-        ``excess`` over the floor by kind, the parts of sampled stories that
-        are ``well_formed`` and that are also ``true``, the number of
-        ``stories``, and of each kind of question the part of right
-        ``answers``.
+        ``excess`` over the floor by kind, and the ``floor`` itself, in nats
+        a document; of sampled ``stories``, by
+        temperature, how many there are and the parts that are
+        ``well_formed`` and also ``true``; and of each kind of question the
+        part of right ``answers``.
     """
     found = floors(model, tokenizer, held_out_documents(4 * n))
-    stories = story_verdicts(sampled_texts(model, tokenizer, n, seed=0))
-    bad = stories["ungrammatical"] + stories["incomplete"]
-    total = max(1, stories.total())
     return {
         "excess": {kind: floor.above for kind, floor in found.items()},
-        "stories": stories.total(),
-        "well_formed": 1 - bad / total,
-        "true": stories["ok"] / total,
+        "floor": {kind: each.least / each.n for kind, each in found.items()},
+        "stories": {
+            str(temperature): _judged(
+                sampled_texts(model, tokenizer, n, 0, temperature)
+            )
+            for temperature in TEMPERATURES
+        },
         "answers": right_answers(model, tokenizer, n),
+    }
+
+
+def _judged(texts: Sequence[str]) -> dict[str, float]:
+    verdicts = story_verdicts(texts)
+    bad = verdicts["ungrammatical"] + verdicts["incomplete"]
+    n = verdicts.total()
+    return {
+        "n": n,
+        "well_formed": 1 - bad / max(1, n),
+        "true": verdicts["ok"] / max(1, n),
     }

@@ -58,7 +58,21 @@ def test_a_seed_decides_and_leaves_other_draws_alone(model):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_a_low_temperature_draws_the_likeliest(model):
+    """Multiplied instead of divided, it draws anything."""
+    with torch.no_grad():
+        best = int(model(torch.tensor([[0]]))[0, -1].argmax())
+    drawn = sample_documents(
+        model, 50, end_id=0, most_tokens=1, seed=0, temperature=1e-3
+    )
+    assert all(ids == ([best] if best else []) for ids in drawn)
+
+
 def test_nothing_to_draw_is_refused(model):
     """An empty batch fails far from here."""
     with pytest.raises(ValueError, match="n is 0"):
         draw(model, 0)
+    with pytest.raises(ValueError, match="temperature is 0"):
+        sample_documents(
+            model, 1, end_id=0, most_tokens=1, seed=0, temperature=0.0
+        )

@@ -1,7 +1,7 @@
 """Whole documents, drawn from a model.
 
-The plainest way that is not slow: one draw for each token, from all of the
-distribution.
+The plainest way that is not slow: one draw for each token, with all of the
+vocabulary to draw from.
 """
 
 from typing import Any
@@ -41,8 +41,14 @@ class GrowingCache:
 
 
 @torch.no_grad()
-def sample_documents(
-    model: Any, n: int, *, end_id: int, most_tokens: int, seed: int
+def sample_documents(  # noqa: PLR0913
+    model: Any,
+    n: int,
+    *,
+    end_id: int,
+    most_tokens: int,
+    seed: int,
+    temperature: float = 1.0,
 ) -> list[list[int]]:
     """Draw documents as a model believes that they are.
 
@@ -56,17 +62,22 @@ def sample_documents(
         end_id: the id that ends a document.
         most_tokens: of a document; one that is longer has no end.
         seed: decides the draws.
+        temperature: logits are divided by it; below one, likely tokens
+            become likelier than the model believes.
 
     Returns:
         The ids of each, without the ends.
 
     Raises:
-        ValueError: ``n`` or ``most_tokens`` is below 1.
+        ValueError: ``n`` or ``most_tokens`` is below 1, or ``temperature``
+            is not above 0.
     """
     if n < 1 or most_tokens < 1:
         raise ValueError(
             f"n is {n} and most_tokens {most_tokens}; give 1 or more of each"
         )
+    if not temperature > 0:
+        raise ValueError(f"temperature is {temperature}; give more than 0")
     device = next(model.parameters()).device
     draws = torch.Generator(device).manual_seed(seed)
     cache = GrowingCache(len(model.blocks))
@@ -74,7 +85,7 @@ def sample_documents(
     written: list[Tensor] = []
     unfinished = torch.ones(n, 1, dtype=torch.bool, device=device)
     while len(written) < most_tokens and unfinished.any():
-        logits = model(token, cache=cache)[:, -1].float()
+        logits = model(token, cache=cache)[:, -1].float() / temperature
         cache.length += 1
         token = torch.multinomial(logits.softmax(-1), 1, generator=draws)
         unfinished = unfinished & (token != end_id)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,8 @@ class Training:
         if run.recompute:
             recompute_blocks(self.model)
         if run.compiled:
-            self.model.hidden = torch.compile(self.model.hidden)  # type: ignore[method-assign]
+            compiled = torch.compile(self.model.hidden)
+            self.model.hidden = compiled  # type: ignore[method-assign]
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -137,12 +139,15 @@ class Training:
             raise ValueError(
                 f"the weights are of another model: {error}"
             ) from None
-        self.optimizer.load_state_dict(state["optimizer"])
+        # A copy, since torch would keep the very tensors and write in them.
+        self.optimizer.load_state_dict(deepcopy(state["optimizer"]))
         self.scale.load_state_dict(state["scale"])
         for name, weight in self.model.named_parameters():
             gradient = state["gradients"].get(name)
             weight.grad = (
-                None if gradient is None else gradient.to(self.device)
+                None
+                if gradient is None
+                else gradient.to(self.device, copy=True)
             )
         self.nats = state["nats"].to(self.device)
         for name in _COUNTS:

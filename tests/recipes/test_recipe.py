@@ -1,0 +1,19 @@
+"""A named run."""
+
+from scratchlm.recipes import make
+
+
+def test_a_step_has_the_positions_of_all_rows():
+    """Counted without the padding, a plan is too cheap."""
+    recipe = make("tinyworld-tiny", {"batch_size": 4})
+    assert recipe.tokens_per_step == 4 * recipe.n_tokens == 1024
+    batch = next(recipe.run.batches())
+    assert batch.tokens.shape == (4, 256)
+
+
+def test_its_model_fits_its_tokenizer():
+    """A token beyond the vocabulary ends the run at a random step."""
+    recipe = make("tinyworld-tiny")
+    tokenizer = recipe.tokenizer()
+    assert tokenizer.vocab_size == recipe.run.model.vocab_size
+    assert recipe.end_of_text in tokenizer.special_tokens
