@@ -134,6 +134,8 @@ class _Facts:
             self._write(type(value).__name__, str(len(value)))
             for part in value:
                 self.add(part)
+        elif _is_number_type(value):
+            self._write("number type", str(value))
         else:
             self._write("value", hashlib.sha256(plain.dump(value)).hexdigest())
 
@@ -180,6 +182,11 @@ class _Facts:
         elif top in sys.modules and name != self.page:
             version = getattr(sys.modules[top], "__version__", "")
             self._write("version", str(version))
+
+
+def _is_number_type(value: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.dtype)
 
 
 def _item(value: Any, field: Field[Any]) -> tuple[str, Any]:
