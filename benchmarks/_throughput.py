@@ -84,7 +84,8 @@ def torch_step(model: Any, rows: np.ndarray, dtype: str) -> Step:
 
     def step() -> float:
         batch = next(order)
-        tokens, targets = map(torch.from_numpy, (batch.tokens, batch.targets))
+        tokens = torch.from_numpy(batch.tokens)
+        targets = torch.from_numpy(batch.targets).contiguous()
         with autocast(find_dtype(dtype), "cpu"):
             loss = model(
                 tokens,

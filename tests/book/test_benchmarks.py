@@ -25,7 +25,11 @@ SMALL = [
     "text_batches.py"
     " --tokens 400000 --rounds 1 --most-steps 3 --documents 10000",
     "text_subwords.py --megabytes 0.02 --vocab-size 1000 --rounds 1",
-    "training.py --sizes 8x2x4x8 --rounds 1 --loss 64x8x128 --loss-rounds 1",
+    "training.py --only autograd loss"
+    " --sizes 8x2x4x8 --rounds 1 --loss 64x8x128 --loss-rounds 1",
+    "training.py --only shakespeare throughput --seeds 1 --steps 4"
+    " --plain-steps 4 --held-out-rows 6 --wanted 9"
+    " --models 7M --families Llama --shape 2x16 --model-rounds 1",
     "text_dedup.py --documents 60 --rounds 1",
     "training_claims.py --small",
 ]
