@@ -67,9 +67,9 @@ class Corpus:
         return Batches(self.rows, BatchConfig(batch_size=N_ROWS, seed=seed))
 
 
-def config(d_model: int, n_layers: int, std: float = 0.05) -> (
-    TransformerConfig
-):
+def config(
+    d_model: int, n_layers: int, std: float = 0.05
+) -> TransformerConfig:
     """Heads of one width, so that only their number grows."""
     return replace(
         tiny(64, vocab_size=V),

@@ -22,11 +22,10 @@ from _recording import keep
 from _scaling_runs import (
     N_ROWS,
     Corpus,
-    T,
     Training,
     config,
-    endpoints,
     ending,
+    endpoints,
     judge,
     size_of,
 )

@@ -14,7 +14,7 @@ from scratchlm.training.scaling_laws import (
 def test_a_budget_in_device_hours():
     """Minutes for hours, or a utilization in percent."""
     # 1000 hours at 40 % of 1e15 FLOP/s.
-    assert budget(1000, 1e15, 0.4) == pytest.approx(1.44e21)
+    assert budget(1000.0, 1e15, 0.4) == pytest.approx(1.44e21)
 
 
 def test_the_best_split_costs_nothing_extra():
@@ -76,14 +76,14 @@ def test_more_users_make_a_smaller_model():
 def test_what_cannot_be_planned_is_refused():
     """A budget of minus one hour, a model too small for its loss."""
     with pytest.raises(ValueError, match="device_hours is 0"):
-        budget(0, 1e15, 0.4)
+        budget(0.0, 1e15, 0.4)
     with pytest.raises(ValueError, match="utilization is 40"):
-        budget(1, 1e15, 40)
+        budget(1.0, 1e15, 40.0)
     with pytest.raises(ValueError, match="never reaches"):
         same_loss(CHINCHILLA, 1e22, 0.05)
     with pytest.raises(ValueError, match="shrink is 0"):
-        same_loss(CHINCHILLA, 1e22, 0)
+        same_loss(CHINCHILLA, 1e22, 0.0)
     with pytest.raises(ValueError, match="served_tokens is -1"):
-        lifetime_optimum(CHINCHILLA, 2.0, -1)
+        lifetime_optimum(CHINCHILLA, 2.0, -1.0)
     with pytest.raises(ValueError, match="not above the floor"):
         lifetime_optimum(CHINCHILLA, 1.5, 1e12)

@@ -66,9 +66,8 @@ def test_equals_a_search_over_all_five():
     fit = fit_law(runs)
 
     def left(x):
-        law = ScalingLaw(
-            **dict(zip(["E", "A", "alpha", "B", "beta"], np.exp(x)))
-        )
+        names = ["E", "A", "alpha", "B", "beta"]
+        law = ScalingLaw(**dict(zip(names, np.exp(x), strict=True)))
         return law.loss(runs.n_parameters, runs.n_tokens) - runs.loss
 
     start = np.log(numbers(SMALL))
@@ -156,12 +155,12 @@ def test_what_determines_no_law_is_refused():
     with pytest.raises(ValueError, match="2 sizes"):
         fit_law(two)
     with pytest.raises(ValueError, match="floor is -1"):
-        fit_law(runs, floor=-1)
+        fit_law(runs, floor=-1.0)
     with pytest.raises(ValueError, match="huber is 0"):
-        fit_law(runs, huber=0)
+        fit_law(runs, huber=0.0)
     with pytest.raises(ValueError, match="weights are"):
-        fit_law(runs, weights=np.ones(3))
+        fit_law(runs, weights=-np.ones(len(runs)))
     with pytest.raises(ValueError, match="n is 1"):
         bootstrap(runs, 1)
     with pytest.raises(ValueError, match="level is 1"):
-        interval([1.0], 1)
+        interval([1.0], 1.0)

@@ -75,7 +75,7 @@ def test_what_no_run_reaches_is_refused():
     with pytest.raises(ValueError, match="not above the floor"):
         CHINCHILLA.flops_for(1.69)
     with pytest.raises(ValueError, match="n_parameters is 0"):
-        CHINCHILLA.tokens_for(3.0, 0)
+        CHINCHILLA.tokens_for(3.0, 0.0)
 
 
 @pytest.mark.parametrize("flops", [0.0, -1.0, float("inf"), float("nan")])

@@ -78,6 +78,6 @@ def test_what_shows_no_spread_is_refused():
     with pytest.raises(ValueError, match="too many to list"):
         difference(FIRST * 5, SECOND * 5)
     with pytest.raises(ValueError, match="gap is 0"):
-        seeds_needed(0.1, 0)
+        seeds_needed(0.1, 0.0)
     with pytest.raises(ValueError, match="power is 1"):
-        seeds_needed(0.1, 0.1, power=1)
+        seeds_needed(0.1, 0.1, power=1.0)

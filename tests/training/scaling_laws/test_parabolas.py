@@ -71,7 +71,9 @@ def test_equal_exponents_have_no_bias():
 def test_the_bias_grows_with_the_span():
     """Runs far from the best size pull hardest."""
     law = ScalingLaw(**LIKE, alpha=0.35, beta=0.46)
-    near, far = (tokens_bias(law, BUDGETS, 1e24, span=s) for s in (2, 16))
+    near, far = (
+        tokens_bias(law, BUDGETS, 1e24, span=float(s)) for s in (2, 16)
+    )
     assert 0 < near < 0.01 < far
 
 
@@ -124,6 +126,6 @@ def test_what_has_no_vertex_is_refused():
     with pytest.raises(ValueError, match="two or more"):
         power_law(np.ones(3), np.ones(3))
     with pytest.raises(ValueError, match="span is 1"):
-        equal_flops(CHINCHILLA, 1e17, span=1)
+        equal_flops(CHINCHILLA, 1e17, span=1.0)
     with pytest.raises(ValueError, match="one for each"):
         tokens_bias(CHINCHILLA, BUDGETS, 1e24, off_centre=[1.0])

@@ -37,6 +37,6 @@ def test_columns_of_different_lengths_are_refused():
     """numpy broadcasts one loss over all runs."""
     with pytest.raises(ValueError, match="one number for each run"):
         Runs(n_parameters=SIZES, n_tokens=TOKENS, loss=np.array([2.0]))
+    nothing = np.zeros(0)
     with pytest.raises(ValueError, match="one number for each run"):
-        nothing = np.zeros(0)
         Runs(n_parameters=nothing, n_tokens=nothing, loss=nothing)

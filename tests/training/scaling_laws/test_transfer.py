@@ -93,7 +93,8 @@ def test_first_weights_and_rates_follow_the_factors():
             assert torch.allclose(a, b * factors[name].deviation)
     optimizer = mup_adamw(wide, lr=RATE, base=BASE, weight_decay=0.1)
     held = {
-        id(p): group for group in optimizer.param_groups
+        id(p): group
+        for group in optimizer.param_groups
         for p in group["params"]
     }
     assert len(held) == len(list(wide.parameters()))

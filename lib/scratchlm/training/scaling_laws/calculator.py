@@ -137,9 +137,7 @@ def lifetime_optimum(
     return Lifetime(run=run, served_tokens=served_tokens)
 
 
-def _lowest(
-    curve: Callable[[float], float], low: float, high: float
-) -> float:
+def _lowest(curve: Callable[[float], float], low: float, high: float) -> float:
     """Where a curve with one valley is lowest, by golden sections.
 
     Source: Kiefer 1953, "Sequential Minimax Search for a Maximum".

@@ -46,11 +46,14 @@ class _Problem:
     root: Vector
     floor: float | None
 
-    def columns(self, alpha: float, beta: float) -> Float64[np.ndarray, "R c"]:
+    def columns(
+        self, exponents: Float64[np.ndarray, "*G 2"]
+    ) -> Float64[np.ndarray, "*G R c"]:
+        alpha, beta = exponents[..., :1], exponents[..., 1:]
         powers = [self.size**-alpha, self.tokens**-beta]
         if self.floor is None:
-            powers.insert(0, np.ones_like(self.size))
-        return np.stack(powers, 1) * self.root[:, None]
+            powers.insert(0, np.ones_like(powers[0]))
+        return np.stack(powers, -1) * self.root[:, None]
 
     @property
     def target(self) -> Vector:
@@ -58,7 +61,7 @@ class _Problem:
 
     def residuals(self, exponents: Vector) -> Vector:
         """What the best linear factors leave, for two exponents."""
-        columns = self.columns(exponents[0], exponents[1])
+        columns = self.columns(exponents)
         return self.target - columns @ nonnegative(columns, self.target)
 
 
@@ -117,6 +120,7 @@ def fit_law(
     own = _checked(runs, floor, weights, huber)
     middle = [np.exp(np.log(n).mean()) for n in runs_axes(runs)]
     factor = np.ones(len(runs))
+    exponents = None
     for _ in range(1 if huber is None else 30):
         problem = _Problem(
             size=runs.n_parameters / middle[0],
@@ -125,7 +129,9 @@ def fit_law(
             root=np.sqrt(own * factor),
             floor=floor,
         )
-        exponents = _refine(problem, _best_of_grid(problem))
+        if exponents is None:
+            exponents = _best_of_grid(problem)
+        exponents = _refine(problem, exponents)
         law = _law(problem, exponents, middle)
         left = np.abs(runs.loss - law.loss(*runs_axes(runs)))
         if huber is not None:
@@ -226,12 +232,23 @@ def _checked(
 
 
 def _best_of_grid(problem: _Problem) -> Vector:
-    """The pair of exponents of the grid that leaves least."""
-    pairs = [
-        np.array([alpha, beta]) for alpha in EXPONENTS for beta in EXPONENTS
-    ]
-    errors = [float(r @ r) for r in map(problem.residuals, pairs)]
-    return pairs[int(np.argmin(errors))]
+    """The pair of exponents of the grid that leaves least.
+
+    All pairs are solved at once, without the bound at 0: of those whose
+    factors obey it one is taken, and where there are none, the bound decides.
+    """
+    axes = np.meshgrid(EXPONENTS, EXPONENTS, indexing="ij")
+    pairs = np.stack([axis.ravel() for axis in axes], 1)
+    frames, triangles = np.linalg.qr(problem.columns(pairs))
+    shares = problem.target @ frames
+    errors = problem.target @ problem.target - (shares**2).sum(1)
+    factors = np.linalg.solve(triangles, shares[..., None])[..., 0]
+    allowed = (factors >= 0).all(1)
+    if not allowed.any():
+        left = [problem.residuals(pair) for pair in pairs]
+        errors, allowed = np.array([r @ r for r in left]), ~allowed
+    best = np.where(allowed, errors, np.inf).argmin()
+    return np.asarray(pairs[best])
 
 
 def _refine(problem: _Problem, start: Vector) -> Vector:
@@ -249,7 +266,7 @@ def _refine(problem: _Problem, start: Vector) -> Vector:
         if trial @ trial < left @ left:
             moved = np.abs(there - x).max()
             x, left, damping = there, trial, damping / 5
-            if moved < 1e-12:
+            if moved < 1e-10:
                 break
         else:
             damping *= 5
@@ -273,8 +290,7 @@ def _law(
     problem: _Problem, exponents: Vector, middle: Sequence[float]
 ) -> ScalingLaw:
     alpha, beta = map(float, exponents)
-    columns = problem.columns(alpha, beta)
-    factors = nonnegative(columns, problem.target)
+    factors = nonnegative(problem.columns(exponents), problem.target)
     *lowest, size, tokens = map(float, factors)
     return ScalingLaw(
         E=lowest[0] if problem.floor is None else problem.floor,

@@ -56,9 +56,7 @@ def difference(
         gaps = [a - b for a, b in zip(first, second, strict=True)]
         error = stdev(gaps) / sqrt(len(gaps))
         return Difference(fmean(gaps), error, _flipped(gaps))
-    error = sqrt(
-        variance(first) / len(first) + variance(second) / len(second)
-    )
+    error = sqrt(variance(first) / len(first) + variance(second) / len(second))
     mean = fmean(first) - fmean(second)
     return Difference(mean, error, _relabelled(first, second))
 

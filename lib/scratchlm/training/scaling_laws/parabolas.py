@@ -178,7 +178,7 @@ def equal_flops(
     return without_noise(law, sizes, flops / PER_WEIGHT / sizes)
 
 
-def tokens_bias(
+def tokens_bias(  # noqa: PLR0913
     law: ScalingLaw,
     budgets: Sequence[float],
     target: float,

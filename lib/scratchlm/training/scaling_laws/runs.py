@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Float64, Int
 
 from scratchlm.training.scaling_laws.law import PER_WEIGHT, ScalingLaw
 
-Column = Float[np.ndarray, "R"]
+Column = Float[np.ndarray, "_"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,7 +51,7 @@ class Runs:
         return len(self.loss)
 
     @property
-    def flops(self) -> Float64[np.ndarray, "R"]:
+    def flops(self) -> Float64[np.ndarray, "_"]:
         """Operations of each run: six for each parameter and token."""
         return PER_WEIGHT * self.n_parameters * self.n_tokens
 
@@ -70,9 +70,9 @@ class Runs:
         )
 
 
-def without_noise(law: ScalingLaw, n_parameters: Column, n_tokens: Column) -> (
-    Runs
-):
+def without_noise(
+    law: ScalingLaw, n_parameters: Column, n_tokens: Column
+) -> Runs:
     """Return runs that end exactly where a law says.
 
     Args:
