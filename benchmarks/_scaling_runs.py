@@ -100,10 +100,13 @@ def loss_of(model: nn.Module, batch: Batch) -> tuple[Tensor, int]:
 
 
 @torch.no_grad()
-def judge(model: nn.Module, rows: PackedRows) -> float:
-    """Nats a token, ends counted."""
+def judge(
+    model: nn.Module, rows: PackedRows, most: int | None = None
+) -> float:
+    """Nats a token, ends counted; of the first rows where not all."""
     total, count = 0.0, 0
-    for part in np.array_split(np.arange(len(rows)), len(rows) // 16 + 1):
+    which = np.arange(len(rows))[:most]
+    for part in np.array_split(which, len(which) // 16 + 1):
         nats, n = loss_of(model, rows.gather(part))
         total, count = total + nats.item(), count + n
     return total / count

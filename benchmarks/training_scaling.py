@@ -130,7 +130,7 @@ def transfer(corpus: Corpus, size: Size) -> Found:
                     shape, partial(make, lr=rate), corpus.batches()
                 )
                 training.advance(size.rate_steps, schedule)
-                loss = judge(training.model, corpus.held_out)
+                loss = judge(training.model, corpus.held_out, 160)
                 found[f"{name} width {d_model} rate {rate:g}"] = loss
     return found
 

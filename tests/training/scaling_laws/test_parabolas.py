@@ -77,6 +77,16 @@ def test_the_bias_grows_with_the_span():
     assert 0 < near < 0.01 < far
 
 
+def test_the_bias_of_a_narrow_span_is_that_of_the_third_derivative():
+    """The sign or the factor of the formula that the page derives: the log
+    of the tokens is off by a tenth of (beta - alpha) w^2."""
+    law = ScalingLaw(**LIKE, alpha=0.35, beta=0.46)
+    span = 1.5
+    bias = tokens_bias(law, BUDGETS, 1e24, span=span, n=2001)
+    formula = (law.beta - law.alpha) * np.log(span) ** 2 / 10
+    assert np.log1p(bias) == pytest.approx(formula, rel=0.01)
+
+
 def test_centred_grids_leave_the_exponent_right():
     """The bias of a centred grid is the same factor at every budget."""
     groups = [equal_flops(CHINCHILLA, flops) for flops in BUDGETS]
