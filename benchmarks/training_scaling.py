@@ -8,7 +8,7 @@
 
 All documents are fresh. The grid has models of several sizes, each ended at
 several budgets; runs of one size share their plateau. The rates are those of
-AdamW at several widths, in two parametrizations. The seeds are of one small
+AdamW at three widths, in two parametrizations. The seeds are of one small
 run, with two rates of the tables. Losses are nats a token, held out.
 """
 
@@ -55,7 +55,7 @@ class Size:
     fewest: float = 9e4
     most: float = 6.2e6
     n_held_out: int = 1500
-    widths: tuple[int, ...] = (32, 64, 128, 192)
+    widths: tuple[int, ...] = (32, 64, 128)
     rates: tuple[float, ...] = (2.5e-3, 5e-3, 1e-2, 2e-2, 4e-2)
     rate_steps: int = 120
     seeds: int = 6
