@@ -61,7 +61,8 @@ def vertex(runs: Runs) -> Allocation:
     The parabola is the loss as a function of the log of the size.
 
     Args:
-        runs: three or more sizes, of equal FLOPs up to a hundredth.
+        runs: three or more sizes, of equal FLOPs up to a twentieth, since
+            a run has a whole number of steps.
 
     Raises:
         ValueError: they are too few, of different budgets, or the parabola
@@ -75,7 +76,7 @@ def vertex(runs: Runs) -> Allocation:
             f"{len(runs)} runs of {len(np.unique(runs.n_parameters))} sizes "
             "determine no parabola; give three sizes or more"
         )
-    if flops.max() > 1.01 * flops.min():
+    if flops.max() > 1.05 * flops.min():
         raise ValueError(
             f"the runs cost {flops.min():.4g} to {flops.max():.4g} FLOPs; "
             "give runs of one budget"
@@ -96,7 +97,7 @@ def vertex(runs: Runs) -> Allocation:
     )
 
 
-def budgets_of(runs: Runs, within: float = 0.01) -> list[Runs]:
+def budgets_of(runs: Runs, within: float = 0.03) -> list[Runs]:
     """Sort runs into groups of one budget, the cheapest first.
 
     Args:
