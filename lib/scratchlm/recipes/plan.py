@@ -7,12 +7,12 @@ from time import perf_counter
 import torch
 from torch import nn
 
+from scratchlm.interop.blank import blank
 from scratchlm.model.published.accounting import (
     activation_bytes,
     count,
     flops_per_token,
 )
-from scratchlm.model.transformer.transformer import Transformer
 from scratchlm.recipes.recipe import Recipe
 from scratchlm.training.optimizers.groups import Several
 from scratchlm.training.pretraining.interruption import Request
@@ -64,8 +64,7 @@ def plan(recipe: Recipe, *, seconds_per_step: float | None = None) -> Plan:
         seconds_per_step: measured; None leaves the time out.
     """
     run, tokens = recipe.run, recipe.run.n_steps * recipe.tokens_per_step
-    with torch.device("meta"):
-        model = Transformer(run.model)
+    model = blank(run.model)
     weights = count(model)
     each = flops_per_token(run.model, recipe.n_tokens).training
     rows = -(-recipe.batch_size // run.n_micro)

@@ -64,7 +64,9 @@ def python_text(megabytes: float) -> Parts:
             f"megabytes than {megabytes}"
         )
     both = [
-        tuple(text for text, out in zip(texts, chosen, strict=True) if out == x)
+        tuple(
+            text for text, out in zip(texts, chosen, strict=True) if out == x
+        )
         for x in (False, True)
     ]
     return Parts(*both)

@@ -23,6 +23,9 @@ class Recipe:
             a manifest says beyond the loss.
         sample: called with the model as it is on the way; returns texts that
             it writes.
+
+    Raises:
+        ValueError: a step has no rows, or fewer than parts.
     """
 
     name: str
@@ -33,6 +36,14 @@ class Recipe:
     end_of_text: str = "<|endoftext|>"
     report: Callable[[Any, SubwordTokenizer], dict[str, Any]] | None = None
     sample: Callable[[Any, SubwordTokenizer], list[str]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.batch_size < max(1, self.run.n_micro):
+            raise ValueError(
+                f"batch_size is {self.batch_size}; give "
+                f"{max(1, self.run.n_micro)} or more, a row for each of the "
+                f"{self.run.n_micro} parts of a step"
+            )
 
     @property
     def tokens_per_step(self) -> int:

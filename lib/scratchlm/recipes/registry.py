@@ -3,17 +3,23 @@
 import inspect
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_type_hints
 
+from scratchlm.recipes.gpt2 import gpt2_124m
+from scratchlm.recipes.python_source import python_source_model
 from scratchlm.recipes.recipe import Recipe
 from scratchlm.recipes.shakespeare import shakespeare_char
+from scratchlm.recipes.tinystories import tinystories_30m
 from scratchlm.recipes.tinyworld import tinyworld_base, tinyworld_tiny
 
 RECIPES: Mapping[str, Callable[..., Recipe]] = MappingProxyType(
     {
-        "shakespeare-char": shakespeare_char,
         "tinyworld-base": tinyworld_base,
         "tinyworld-tiny": tinyworld_tiny,
+        "shakespeare-char": shakespeare_char,
+        "python-source": python_source_model,
+        "tinystories-30m": tinystories_30m,
+        "gpt2-124m": gpt2_124m,
     }
 )
 
@@ -44,7 +50,8 @@ def make(name: str, settings: Mapping[str, Any] = _NONE) -> Recipe:
         settings: by the names of the function's arguments.
 
     Raises:
-        ValueError: there is no such recipe, or it has no such setting.
+        ValueError: there is no such recipe, it has no such setting, or a
+            setting is of another type or out of range.
     """
     function = find(name)
     known = inspect.signature(function).parameters
@@ -54,4 +61,13 @@ def make(name: str, settings: Mapping[str, Any] = _NONE) -> Recipe:
             f"{name} has no setting {', '.join(unknown)}; it has "
             f"{', '.join(known)}"
         )
+    hints = get_type_hints(function)
+    for setting, value in settings.items():
+        wanted = hints[setting]
+        fitting = float | int if wanted is float else wanted
+        if not isinstance(value, fitting):
+            raise ValueError(
+                f"{setting} of {name} is {value!r}; give "
+                f"{getattr(wanted, '__name__', wanted)}"
+            )
     return function(**settings)

@@ -128,9 +128,7 @@ class ShardedText:
             ValueError: there are no shards, or too few for both.
         """
         shards = TokenShards(self.folder / SHARDS, self.tokenizer())
-        first = int(
-            np.searchsorted(shards.document_starts(), self.n_held_out)
-        )
+        first = int(np.searchsorted(shards.document_starts(), self.n_held_out))
         if not 0 < first < len(shards):
             raise ValueError(
                 f"{shards.name} holds {shards.n_tokens:,} tokens, of which "
@@ -144,9 +142,7 @@ class ShardedText:
         )
         return trained_on, out
 
-    def batches(
-        self, *, n_tokens: int, batch_size: int, seed: int
-    ) -> Batches:
+    def batches(self, *, n_tokens: int, batch_size: int, seed: int) -> Batches:
         """Return batches of the rows to train on.
 
         Args:

@@ -58,37 +58,44 @@ def small_model(
     )
 
 
-def small_optimizer(lr: float, dtype: str) -> partial[Any]:
-    """Return what makes Muon and AdamW, with rates in a fixed proportion.
+def small_optimizer(
+    lr: float, dtype: str, *, table_lr: float | None = None
+) -> partial[Any]:
+    """Return what makes Muon and AdamW for a model.
 
     Args:
         lr: peak learning rate of the matrices.
         dtype: of the model's matrix products.
+        table_lr: of tables and vectors; a part of ``lr`` if None.
 
     Raises:
         ValueError: the rate is not a finite number above 0, or there is no
             such type.
     """
+    tables = 0.15 * lr if table_lr is None else table_lr
     check_rate(lr)
+    check_rate(tables)
     # The iteration leaves the range of float16.
     own = torch.float32 if dtype == "float16" else find_dtype(dtype)
     return partial(
         muon_and_adamw,
         lr=lr,
-        table_lr=0.15 * lr,
-        vector_lr=0.15 * lr,
+        table_lr=tables,
+        vector_lr=tables,
         dtype=own,
     )
 
 
 def check_rate(lr: float) -> None:
-    """Refuse a learning rate with which nothing can be trained.
+    """Refuse a rate with which nothing can be trained.
 
     Args:
-        lr: peak learning rate.
+        lr: a peak learning rate.
 
     Raises:
         ValueError: it is not a finite number above 0.
     """
     if not 0 < lr < inf:
-        raise ValueError(f"lr is {lr}; give a finite number above 0")
+        raise ValueError(
+            f"a learning rate is {lr}; give a finite number above 0"
+        )

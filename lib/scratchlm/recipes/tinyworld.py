@@ -4,13 +4,9 @@ from dataclasses import dataclass
 from functools import partial
 from math import ceil
 
-import torch
-
-from scratchlm.model.attention.attention import Attention
-from scratchlm.model.block.norm import norm_each_head
-from scratchlm.model.published.kernel_parts import with_kernels
 from scratchlm.model.transformer.transformer import TransformerConfig
 from scratchlm.recipes.recipe import Recipe
+from scratchlm.recipes.small_model import small_model, small_optimizer
 from scratchlm.recipes.world_report import (
     excess,
     sampled_texts,
@@ -22,17 +18,8 @@ from scratchlm.recipes.world_text import (
     world_batches,
     world_tokenizer,
 )
-from scratchlm.training.optimizers.groups import Several, muon_and_adamw
 from scratchlm.training.optimizers.schedules import WarmupStableDecay
-from scratchlm.training.pretraining.precision import find_dtype
 from scratchlm.training.pretraining.run import Run
-
-# What Muon's iteration computes in: its own type where that has the range.
-MUON_DTYPES = {
-    torch.bfloat16: torch.bfloat16,
-    torch.float16: torch.float32,
-    torch.float32: torch.float32,
-}
 
 
 def tinyworld_base(  # noqa: PLR0913
@@ -74,7 +61,7 @@ def tinyworld_base(  # noqa: PLR0913
         n_micro=n_micro,
         device=device,
     )
-    model = _config(3072, d_model, n_layers, d_head=64)
+    model = small_model(3072, d_model, n_layers, n_tokens=N_TOKENS)
     return _recipe("tinyworld-base", model, settings)
 
 
@@ -107,28 +94,8 @@ def tinyworld_tiny(  # noqa: PLR0913
         evaluate_every=max(1, n_steps // 5),
         n_held_out=100,
     )
-    model = _config(2048, 64, 2, d_head=32)
+    model = small_model(2048, 64, 2, n_tokens=N_TOKENS, d_head=32)
     return _recipe("tinyworld-tiny", model, settings)
-
-
-def _config(
-    vocab_size: int, d_model: int, n_layers: int, d_head: int
-) -> TransformerConfig:
-    """Return the shape of Qwen3, small: its parts bear high rates."""
-    return with_kernels(
-        TransformerConfig(
-            vocab_size=vocab_size,
-            d_model=d_model,
-            n_layers=n_layers,
-            n_heads=d_model // d_head,
-            n_kv_heads=max(1, d_model // d_head // 2),
-            d_head=d_head,
-            d_ff=11 * d_model // 4,
-            max_tokens=2 * N_TOKENS,
-            tied=True,
-            attention=partial(Attention, qk_norm=norm_each_head),
-        )
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,16 +113,6 @@ class _Settings:
     n_micro: int = 1
     device: str = "cpu"
 
-    def optimizer(self) -> partial[Several]:
-        """Muon for matrices, AdamW for the rest."""
-        return partial(
-            muon_and_adamw,
-            lr=self.lr,
-            table_lr=self.table_lr,
-            vector_lr=self.table_lr,
-            dtype=MUON_DTYPES[find_dtype(self.dtype)],
-        )
-
 
 def _recipe(name: str, model: TransformerConfig, given: _Settings) -> Recipe:
     vocab_size, n_steps = model.vocab_size, given.n_steps
@@ -170,7 +127,9 @@ def _recipe(name: str, model: TransformerConfig, given: _Settings) -> Recipe:
         model=model,
         batches=batches,
         n_steps=n_steps,
-        optimizer=given.optimizer(),
+        optimizer=small_optimizer(
+            given.lr, given.dtype, table_lr=given.table_lr
+        ),
         schedule=WarmupStableDecay(
             warmup=n_steps // 50, n_steps=n_steps, decay=max(1, n_steps // 2)
         ),

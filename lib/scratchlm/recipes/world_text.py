@@ -4,7 +4,7 @@ All documents are new: the world tells more than a run can read, so no epoch
 comes twice, and the held-out loss is the training loss without its luck.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 
 from scratchlm.text.shards.batches import BatchConfig, Batches
 from scratchlm.text.shards.in_memory import MemoryTokens
@@ -53,11 +53,15 @@ def world_batches(
         batch_size: rows of a step.
         seed: of their order.
     """
-    tokenizer = world_tokenizer(vocab_size)
-    world = TinyWorld(WORLD)
-    drawn = world.documents(TRAINED_ON, n_documents)
-    texts = [document.text for document in drawn]
-    ids = tokenizer.encode_batch(texts, workers=1)
-    end = tokenizer.special_tokens[END]
-    rows = PackedRows(MemoryTokens(ids, end), N_TOKENS)
+    rows = _rows(vocab_size, n_documents)
     return Batches(rows, BatchConfig(batch_size=batch_size, seed=seed))
+
+
+@lru_cache(maxsize=2)
+def _rows(vocab_size: int, n_documents: int) -> PackedRows:
+    """Return packed documents, which timing, training and writing share."""
+    tokenizer, world = world_tokenizer(vocab_size), TinyWorld(WORLD)
+    drawn = world.documents(TRAINED_ON, n_documents)
+    ids = tokenizer.encode_batch([d.text for d in drawn], workers=1)
+    end = tokenizer.special_tokens[END]
+    return PackedRows(MemoryTokens(ids, end), N_TOKENS)
