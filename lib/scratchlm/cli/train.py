@@ -11,6 +11,7 @@ from tqdm import tqdm
 from tyro.conf import Positional, arg
 
 from scratchlm.cli.options import Progress, say
+from scratchlm.foundation.extras import import_failure
 
 if TYPE_CHECKING:
     from scratchlm.recipes.recipe import Recipe
@@ -89,15 +90,25 @@ class Train(Watching):
     def run(self) -> None:
         """Do it."""
         name = type(self).__name__
+        if type(self) is Train:
+            raise ValueError(f"name a recipe behind train: {_names()}")
         shared = {each.name for each in fields(Train)}
         own = [each.name for each in fields(self) if each.name not in shared]
-        settings = {each: getattr(self, each) for each in own}
+        told = {
+            "recipe": name,
+            "settings": {each: getattr(self, each) for each in own},
+        }
         folder = self.out or Path("runs") / name
         if self.dry_run:
-            announce(name, settings)
+            say(f"  {_time_if_known(announce(told))}")
             return
-        _claim(folder, {"recipe": name, "settings": settings})
-        drive(folder, self)
+        new = not _is_of(folder, told)
+        recipe = announce(told)
+        if new:
+            check_device(recipe.run.device)
+            say(f"  {_time(recipe)}")
+            _claim(folder, told)
+        drive(recipe, folder, self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,15 +123,19 @@ class Resume(Watching):
 
     def run(self) -> None:
         """Do it."""
-        drive(self.folder, self)
+        drive(announce(_told(self.folder)), self.folder, self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipes:
-    """List the recipes, and what each of them costs."""
+    """List the recipes, and what each of them costs.
+
+    Example: python -m scratchlm recipes
+    """
 
     def run(self) -> None:
         """Do it."""
+        _need_torch()
         from scratchlm.recipes.plan import plan  # noqa: PLC0415
         from scratchlm.recipes.registry import (  # noqa: PLC0415
             RECIPES,
@@ -143,6 +158,7 @@ def train_command(name: str) -> type[Train]:
     Raises:
         ValueError: there is no such recipe.
     """
+    _need_torch()
     from scratchlm.recipes.registry import find  # noqa: PLC0415
 
     function = find(name)
@@ -159,61 +175,122 @@ def train_command(name: str) -> type[Train]:
     made = make_dataclass(
         name, options, bases=(Train,), frozen=True, kw_only=True
     )
-    made.__doc__ = _first_line(function)
+    made.__doc__ = (
+        f"{_first_line(function)}\n\n"
+        f"Example: python -m scratchlm train {name} -o run"
+    )
     return made
 
 
-def announce(name: str, settings: dict[str, Any]) -> "Recipe":
-    """Print what a run costs before it begins.
+def announce(told: dict[str, Any]) -> "Recipe":
+    """Print what a run costs before it begins; no data is read for it.
 
     Args:
-        name: of the recipe.
-        settings: that differ from its own.
+        told: the ``recipe`` by name and its ``settings``.
+
+    Raises:
+        ValueError: there is no such recipe, or a setting is out of range.
     """
-    from scratchlm.recipes.plan import plan, seconds_per_step  # noqa: PLC0415
+    _need_torch()
+    from scratchlm.recipes.plan import plan  # noqa: PLC0415
     from scratchlm.recipes.registry import make  # noqa: PLC0415
 
-    recipe = make(name, settings)
-    say(f"train: {name}")
+    recipe = make(told["recipe"], told["settings"])
+    say(f"train: {recipe.name}")
     for line in plan(recipe).lines():
         say(f"  {line}")
-    each = seconds_per_step(recipe)
-    say(f"  {plan(recipe, seconds_per_step=each).lines()[-1]}")
     return recipe
 
 
-def drive(folder: Path, watching: Watching) -> None:
+def check_device(name: str) -> None:
+    """Refuse a device that this machine does not have.
+
+    Args:
+        name: as PyTorch calls it.
+
+    Raises:
+        ValueError: PyTorch cannot put a number on it.
+    """
+    import torch  # noqa: PLC0415
+
+    try:
+        float(torch.zeros(1, device=name))
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"nothing can be trained on the device {name!r}: "
+            f"{str(error).partition(chr(10))[0]}; give another one with "
+            "--device, such as cpu"
+        ) from None
+
+
+def drive(recipe: "Recipe", folder: Path, watching: Watching) -> None:
     """Train to the end of a run, and write its model.
 
     Args:
+        recipe: of the run.
         folder: of the run.
         watching: how.
 
     Raises:
-        ValueError: the folder holds no run, or the run cannot go on.
+        ValueError: the run cannot go on.
         Interrupted: somebody asked the run to end.
     """
-    from scratchlm.recipes.artifact import publish  # noqa: PLC0415
+    from scratchlm.recipes.artifact import MANIFEST, publish  # noqa: PLC0415
+    from scratchlm.recipes.following import follow  # noqa: PLC0415
     from scratchlm.training.pretraining.interruption import (  # noqa: PLC0415
         requests_to_end,
     )
-    from scratchlm.training.pretraining.loop import train  # noqa: PLC0415
 
-    told = _told(folder)
-    recipe = announce(told["recipe"], told["settings"])
-    run = recipe.run
+    check_device(recipe.run.device)
+    model, done = folder / "model", _steps_done(folder)
+    if done == recipe.run.n_steps and (model / MANIFEST).exists():
+        say(f"train: this run is finished; its model is in {model}")
+        return
+    if done:
+        say(f"train: goes on after step {done} of {recipe.run.n_steps}")
     with (
         requests_to_end() as request,
         tqdm(
-            total=run.n_steps, unit="step", disable=not watching.progress
+            total=recipe.run.n_steps,
+            initial=done,
+            unit="step",
+            disable=not watching.progress,
         ) as bar,
     ):
         sinks = watching.sinks(folder)
-        for step in train(run, folder, request=request, sinks=sinks):
+        for step in follow(recipe, folder, request=request, sinks=sinks):
             bar.update(step.step + 1 - bar.n)
             bar.set_postfix(_shown(step))
-    say(f"train: writing {folder / 'model'}")
-    publish(recipe, folder, folder / "model")
+    say(f"train: writing {model}")
+    publish(recipe, folder, model)
+
+
+def _time(recipe: "Recipe") -> str:
+    """Take some steps, and return what all of them will take."""
+    from scratchlm.recipes.plan import plan, seconds_per_step  # noqa: PLC0415
+
+    each = seconds_per_step(recipe)
+    return plan(recipe, seconds_per_step=each).lines()[-1]
+
+
+def _time_if_known(recipe: "Recipe") -> str:
+    try:
+        check_device(recipe.run.device)
+        return _time(recipe)
+    except ValueError as error:
+        return f"time unknown: {error}"
+
+
+def _steps_done(folder: Path) -> int:
+    from scratchlm.training.pretraining.checkpoint import (  # noqa: PLC0415
+        checkpoints,
+    )
+    from scratchlm.training.pretraining.loop import (  # noqa: PLC0415
+        CHECKPOINTS,
+    )
+
+    kept = checkpoints(folder / CHECKPOINTS)
+    return kept[-1][0] if kept else 0
 
 
 def _shown(step: "Step") -> dict[str, str]:
@@ -223,19 +300,35 @@ def _shown(step: "Step") -> dict[str, str]:
     return shown
 
 
+def _is_of(folder: Path, told: dict[str, Any]) -> bool:
+    """Whether a folder is of a run already; a ValueError if of another."""
+    if not (folder / RUN).exists():
+        return False
+    found = _told(folder)
+    if found["recipe"] != told["recipe"]:
+        raise ValueError(
+            f"{folder} is of {found['recipe']}, not of {told['recipe']}; "
+            "name another folder with -o"
+        )
+    then, now = found["settings"], told["settings"]
+    changed = [
+        f"{name} was {then.get(name)!r} and is {now.get(name)!r}"
+        for name in sorted(then.keys() | now.keys())
+        if then.get(name) != now.get(name)
+    ]
+    if changed:
+        raise ValueError(
+            f"{folder} is of a run with other settings: "
+            f"{'; '.join(changed)}. Name another folder with -o, or go on "
+            f"with that run by: python -m scratchlm resume {folder}"
+        )
+    return True
+
+
 def _claim(folder: Path, told: dict[str, Any]) -> None:
-    """Write into a folder which run it is of, unless it says so already."""
+    """Write into a folder which run it is of."""
     from scratchlm.foundation.durable import write_whole  # noqa: PLC0415
 
-    if (folder / RUN).exists():
-        found = _told(folder)
-        if any(found[name] != told[name] for name in told):
-            raise ValueError(
-                f"{folder} is of {found['recipe']} with {found['settings']}, "
-                f"not of {told['recipe']} with {told['settings']}; name "
-                "another folder with -o"
-            )
-        return
     folder.mkdir(parents=True, exist_ok=True)
     told = told | {"id": uuid4().hex}
     write_whole(folder / RUN, json.dumps(told, indent=1).encode() + b"\n")
@@ -251,9 +344,29 @@ def _told(folder: Path) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from None
-    if not isinstance(told, dict) or told.keys() != KEYS:
-        raise ValueError(f"{path} names no recipe with settings")
+    if (
+        not isinstance(told, dict)
+        or told.keys() != KEYS
+        or not isinstance(told["settings"], dict)
+        or not all(isinstance(told[name], str) for name in ("recipe", "id"))
+    ):
+        raise ValueError(f"{path} is damaged: it names no recipe and settings")
     return told
+
+
+def _names() -> str:
+    _need_torch()
+    from scratchlm.recipes.registry import RECIPES  # noqa: PLC0415
+
+    return ", ".join(RECIPES)
+
+
+def _need_torch() -> None:
+    try:
+        import torch  # noqa: F401, PLC0415
+    except ImportError as error:
+        need = "training needs PyTorch and safetensors"
+        raise ValueError(import_failure(need, "torch", error)) from error
 
 
 def _first_line(function: Any) -> str:

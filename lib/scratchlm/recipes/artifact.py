@@ -115,14 +115,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text("utf8"))
+        manifest = json.loads(path.read_text("utf8"))
     except FileNotFoundError:
         raise ValueError(
             f"there is no {path}; give the folder of an artifact"
         ) from None
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from None
-    if "sha256" not in manifest or "recipe" not in manifest:
+    if (
+        not isinstance(manifest, dict)
+        or not isinstance(manifest.get("recipe"), str)
+        or not isinstance(manifest.get("sha256"), dict)
+    ):
         raise ValueError(f"{path} names no recipe or no files")
     return manifest
 

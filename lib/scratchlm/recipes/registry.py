@@ -61,7 +61,7 @@ def make(name: str, settings: Mapping[str, Any] = _NONE) -> Recipe:
             f"{name} has no setting {', '.join(unknown)}; it has "
             f"{', '.join(known)}"
         )
-    hints = get_type_hints(function)
+    hints, given = get_type_hints(function), dict(settings)
     for setting, value in settings.items():
         wanted = hints[setting]
         fitting = float | int if wanted is float else wanted
@@ -70,4 +70,6 @@ def make(name: str, settings: Mapping[str, Any] = _NONE) -> Recipe:
                 f"{setting} of {name} is {value!r}; give "
                 f"{getattr(wanted, '__name__', wanted)}"
             )
-    return function(**settings)
+        if wanted is float:
+            given[setting] = float(value)
+    return function(**given)

@@ -24,7 +24,7 @@ DOCUMENTS_PER_ROW = 2.6  # measured 2.57; more, so that no row comes twice
 
 @cache
 def world_tokenizer(vocab_size: int) -> SubwordTokenizer:
-    """Return a tokenizer for TinyWorld, whose words are whole.
+    """Return a tokenizer for TinyWorld, whose common words are whole.
 
     Digits stay single, so that the digits of two numbers stand under each
     other and a sum can be worked from them.
