@@ -22,10 +22,10 @@ TESTS := $(ISOLATED) $(PY) -m pytest -p no:nbval \
 	$(AT_ONCE) --dist=worksteal
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.14
 
-.PHONY: help book test unit lab serve bench budget clean
+.PHONY: help book test unit lab serve bench retrain budget clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' \
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' \
 		$(MAKEFILE_LIST)
 
 book: $(INSTALLED) ## build the book: HTML, PDF and notebooks, in _build/
@@ -65,6 +65,9 @@ serve: $(INSTALLED) ## the HTML at http://127.0.0.1:8000
 bench: $(INSTALLED) ## measure us against the libraries you would use
 	@set -e; for script in benchmarks/[!_]*.py; do \
 		echo "== $$script"; $(PY) "$$script"; done
+
+retrain: $(INSTALLED) ## train the shipped models again, and compare their losses
+	$(PY) benchmarks/_retrain.py
 
 budget: $(INSTALLED) ## how long each stage of the last check took
 	@$(PY) -m bookbuild.budget

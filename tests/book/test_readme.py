@@ -23,11 +23,33 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "tokenizer" / "tokenizer.json").is_file()
 
 
+def commands(n=0):
+    """The commands of one block."""
+    blocks = re.findall(r"```sh\n(python -m .*?)```", README, re.DOTALL)
+    assert len(blocks) == 2
+    return re.findall(r"^python -m scratchlm (.+)$", blocks[n], re.MULTILINE)
+
+
+@pytest.mark.slow  # the plans of all recipes
+def test_the_commands_from_a_recipe_to_a_model_run(tmp_path, monkeypatch):
+    """A recipe whose options were renamed after the page was written. A
+    smaller model has the same options."""
+    lines = commands(1)
+    assert len(lines) == 4
+    assert lines[1].endswith("--n-steps 1200")
+    lines[1] = lines[1].replace("1200", "4 --megabytes 0.3 --d-model 64")
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        assert main(shlex.split(line)) == 0
+    assert (tmp_path / "run/model/model.safetensors").is_file()
+    assert (tmp_path / "loss.svg").is_file()
+
+
 @pytest.mark.untraced
 def test_the_commands_from_text_to_shards_run(tmp_path, monkeypatch):
     """A pipeline whose options were renamed after the page was written. A
     smaller corpus has the same options."""
-    lines = re.findall(r"^python -m scratchlm (.+)$", README, re.MULTILINE)
+    lines = commands()
     assert len(lines) == 4
     assert "--megabytes 5 " in lines[0]
     lines[0] = lines[0].replace("--megabytes 5 ", "--megabytes 1 ")

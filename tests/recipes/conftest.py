@@ -60,7 +60,7 @@ def world():
 @pytest.fixture(scope="session")
 def quick_tokenizer(world):
     """A tokenizer of TinyWorld that is learned in a moment."""
-    texts = [document.text for document in world.documents(5, 200)]
+    texts = [document.text for document in world.documents(5, 1000)]
     return BPETokenizer.train(
-        texts, 1200, pattern=PIECES, special_tokens=[END], workers=1
+        texts, 2000, pattern=PIECES, special_tokens=[END], workers=1
     )

@@ -16,7 +16,8 @@ from scratchlm.recipes.artifact import (
     read_manifest,
 )
 from scratchlm.recipes.following import follow
-from scratchlm.training.pretraining import Training, read_log, resume
+from scratchlm.training.pretraining import Training, read_log
+from scratchlm.training.pretraining.loop import resume
 
 # The face of the folder has a function of this name.
 MODULE = import_module("scratchlm.recipes.artifact")

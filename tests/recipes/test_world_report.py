@@ -62,7 +62,7 @@ class Oracle(nn.Module):
         return F.one_hot(found, self.vocab_size).float()
 
 
-400pytest.fixture
+@pytest.fixture
 def asked(world, quick_tokenizer):
     """The rows of the questions that are asked, and where answers begin."""
     draws, rows = random.Random(ASKED), []
@@ -76,13 +76,13 @@ def asked(world, quick_tokenizer):
 def test_a_guess_costs_the_logarithm_of_the_vocabulary(quick_tokenizer):
     """Ends that are free, or a floor of other documents."""
     documents = held_out_documents(60)
-    found = floors(Uniform(1200), quick_tokenizer, documents)
+    found = floors(Uniform(2000), quick_tokenizer, documents)
     kinds = {document.kind for document in documents}
     assert found.keys() == {"all", *kinds}
     for kind, floor in found.items():
         some = [d for d in documents if kind in ("all", d.kind)]
         n = sum(len(quick_tokenizer.encode(d.text)) + 1 for d in some)
-        assert floor.nats == pytest.approx(n * log(1200), rel=1e-5)
+        assert floor.nats == pytest.approx(n * log(2000), rel=1e-5)
         assert floor.least == pytest.approx(-sum(d.log_prob for d in some))
         assert floor.above == pytest.approx(floor.nats / floor.least - 1)
         assert floor.above > 0
@@ -93,8 +93,8 @@ def test_the_excess_is_that_of_all_kinds(quick_tokenizer, monkeypatch):
     monkeypatch.setattr(
         MODULE, "world_tokenizer", lambda size: quick_tokenizer
     )
-    wanted = floors(Uniform(1200), quick_tokenizer, held_out_documents(20))
-    assert excess(Uniform(1200), vocab_size=1200, n=20) == wanted["all"].above
+    wanted = floors(Uniform(2000), quick_tokenizer, held_out_documents(20))
+    assert excess(Uniform(2000), vocab_size=2000, n=20) == wanted["all"].above
 
 
 def test_the_world_tells_no_false_story(world):
@@ -132,28 +132,28 @@ def test_other_texts_are_no_stories():
 
 def test_who_knows_all_answers_is_always_right(asked, quick_tokenizer):
     """An answer that is compared one token too early."""
-    found = right_answers(Oracle(asked, 1200), quick_tokenizer, 40)
+    found = right_answers(Oracle(asked, 2000), quick_tokenizer, 40)
     assert set(found.values()) == {1.0}
     assert len(found) > 1
 
 
-400pytest.mark.parametrize("wrong", [-1, -2])
+@pytest.mark.parametrize("wrong", [-1, -2])
 def test_an_answer_is_right_to_its_end(asked, quick_tokenizer, wrong):
     """Half an answer, or one that goes on, which counts as right."""
-    model = Oracle(asked, 1200, wrong)
+    model = Oracle(asked, 2000, wrong)
     found = right_answers(model, quick_tokenizer, 40)
     assert set(found.values()) == {0.0}
 
 
 def test_what_is_said_of_the_question_does_not_count(asked, quick_tokenizer):
     """A model that must guess the question too."""
-    found = right_answers(Oracle(asked, 1200, 0), quick_tokenizer, 40)
+    found = right_answers(Oracle(asked, 2000, 0), quick_tokenizer, 40)
     assert set(found.values()) == {1.0}
 
 
 def test_samples_are_texts(quick_tokenizer):
     """Ids, or texts with the ends of documents in them."""
-    model = Transformer(small_model(1200, 64, 1, n_tokens=256)).eval()
+    model = Transformer(small_model(2000, 64, 1, n_tokens=256)).eval()
     texts = sampled_texts(model, quick_tokenizer, 3, seed=0)
     assert len(texts) == 3
     assert texts == sampled_texts(model, quick_tokenizer, 3, seed=0)
@@ -173,8 +173,8 @@ def test_the_report_is_what_its_parts_say(quick_tokenizer, monkeypatch):
     monkeypatch.setattr(
         MODULE, "right_answers", lambda model, tokenizer, n: {"x": n}
     )
-    found = MODULE.world_report(Uniform(1200), quick_tokenizer, n=5)
-    wanted = floors(Uniform(1200), quick_tokenizer, held_out_documents(20))
+    found = MODULE.world_report(Uniform(2000), quick_tokenizer, n=5)
+    wanted = floors(Uniform(2000), quick_tokenizer, held_out_documents(20))
     assert found["excess"] == {k: f.above for k, f in wanted.items()}
     assert found["stories"] == 12
     assert found["well_formed"] == found["true"] == pytest.approx(0.75)

@@ -54,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> tuple[str, int]:
     try:
-        _command(sys.argv[1:] if arguments is None else arguments).run()
+        words = sys.argv[1:] if arguments is None else [*arguments]
+        _command(words).run()
         sys.stdout.flush()
     except KeyboardInterrupt as stopped:
         code = 128 + getattr(stopped, "number", INTERRUPTED - 128)
@@ -72,7 +73,7 @@ def _run(arguments: Sequence[str] | None) -> tuple[str, int]:
     return "", 0
 
 
-def _command(words: Sequence[str]) -> Any:
+def _command(words: list[str]) -> Any:
     """Return what the words ask for; a recipe has options of its own."""
     if words[:1] == ["train"] and words[1:] and words[1][:1] != "-":
         return tyro.cli(

@@ -54,32 +54,13 @@ def gpt2_124m(  # noqa: PLR0913
     """
     check_rate(lr)
     model = gpt2("124M")
-    text = ShardedText(
-        recipe="gpt2-124m",
-        folder=Path(folder),
-        dataset=FINEWEB_EDU,
-        megabytes=50_000,
-        vocab_size=model.vocab_size,
-        learn=gpt2_tokenizer,
-        stream=stream,
-        local=None if local is None else Path(local),
-        n_held_out=held_out_tokens,
-    )
+    text = _text(model.vocab_size, folder, stream, local, held_out_tokens)
     run = Run(
         model=model,
-        batches=partial(
-            text.batches,
-            n_tokens=N_TOKENS,
-            batch_size=batch_size,
-            seed=seed,
-        ),
+        batches=text.batching(N_TOKENS, batch_size, seed),
         n_steps=n_steps,
         optimizer=partial(adamw, lr=lr),
-        schedule=Cosine(
-            warmup=min(WARM_UP, max(0, n_steps // 10)),
-            n_steps=n_steps,
-            floor=0.1,
-        ),
+        schedule=_schedule(n_steps),
         n_micro=n_micro,
         dtype=dtype,
         compiled=compiled,
@@ -88,10 +69,25 @@ def gpt2_124m(  # noqa: PLR0913
         evaluate=partial(text.held_out_loss, n_tokens=N_TOKENS),
         evaluate_every=max(1, min(250, n_steps // 20)),
     )
-    return Recipe(
-        name="gpt2-124m",
-        run=run,
-        tokenizer=text.tokenizer,
-        n_tokens=N_TOKENS,
-        batch_size=batch_size,
+    return text.trained_on(run, N_TOKENS, batch_size)
+
+
+def _schedule(n_steps: int) -> Cosine:
+    warmup = min(WARM_UP, max(0, n_steps // 10))
+    return Cosine(warmup=warmup, n_steps=n_steps, floor=0.1)
+
+
+def _text(
+    vocab_size: int, folder: str, stream: bool, local: str | None, n: int
+) -> ShardedText:
+    return ShardedText(
+        recipe="gpt2-124m",
+        folder=Path(folder),
+        dataset=FINEWEB_EDU,
+        megabytes=50_000,
+        vocab_size=vocab_size,
+        learn=gpt2_tokenizer,
+        stream=stream,
+        local=None if local is None else Path(local),
+        n_held_out=n,
     )

@@ -11,7 +11,11 @@ from typing import Any, NamedTuple
 
 from scratchlm.recipes.held_out_rows import loss_of_rows
 from scratchlm.recipes.recipe import Recipe
-from scratchlm.recipes.small_model import small_model, small_optimizer
+from scratchlm.recipes.small_model import (
+    small_model,
+    small_optimizer,
+    small_schedule,
+)
 from scratchlm.text.corpora.interpreter import python_docs, python_source
 from scratchlm.text.corpora.texts import take_bytes
 from scratchlm.text.shards.batches import BatchConfig, Batches
@@ -21,7 +25,6 @@ from scratchlm.text.shards.rows import PackedRows
 from scratchlm.text.tokenizer.base import SubwordTokenizer
 from scratchlm.text.tokenizer.bpe import BPETokenizer
 from scratchlm.training.objective.metrics import bits_per_byte
-from scratchlm.training.optimizers.schedules import WarmupStableDecay
 from scratchlm.training.pretraining.run import Run
 
 END = "<|endoftext|>"
@@ -192,9 +195,7 @@ def python_source_model(  # noqa: PLR0913
         ),
         n_steps=n_steps,
         optimizer=small_optimizer(lr, dtype),
-        schedule=WarmupStableDecay(
-            warmup=n_steps // 50, n_steps=n_steps, decay=max(1, n_steps // 2)
-        ),
+        schedule=small_schedule(n_steps),
         dtype=dtype,
         seed=seed,
         n_micro=n_micro,

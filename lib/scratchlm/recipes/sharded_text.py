@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from jaxtyping import Int, Int64
 from scratchlm.interop.tokenizers.gpt2 import from_gpt2_files
 from scratchlm.interop.tokenizers.loading import has_tokenizer, load_tokenizer
 from scratchlm.recipes.held_out_rows import loss_of_rows
+from scratchlm.recipes.recipe import Recipe
 from scratchlm.text.corpora.public_data import (
     GPT2_MERGES,
     GPT2_VOCAB,
@@ -24,6 +26,7 @@ from scratchlm.text.shards.rows import ChoppedRows
 from scratchlm.text.shards.writing import write_shards
 from scratchlm.text.tokenizer.base import SubwordTokenizer
 from scratchlm.text.tokenizer.bpe import BPETokenizer
+from scratchlm.training.pretraining.run import Run
 
 END = "<|endoftext|>"
 SHARDS, TOKENIZER = "shards", "tokenizer"
@@ -152,6 +155,36 @@ class ShardedText:
         """
         rows, _ = self.rows(n_tokens)
         return Batches(rows, BatchConfig(batch_size=batch_size, seed=seed))
+
+    def batching(
+        self, n_tokens: int, batch_size: int, seed: int
+    ) -> Callable[[], Batches]:
+        """Return what makes the batches, so that a plan needs no data.
+
+        Args:
+            n_tokens: T, the length of a row.
+            batch_size: rows of a step.
+            seed: of their order.
+        """
+        return partial(
+            self.batches, n_tokens=n_tokens, batch_size=batch_size, seed=seed
+        )
+
+    def trained_on(self, run: Run, n_tokens: int, batch_size: int) -> Recipe:
+        """Return the recipe of a run on this text.
+
+        Args:
+            run: with the batches of :meth:`batching`.
+            n_tokens: T, the length of a row.
+            batch_size: rows of a step.
+        """
+        return Recipe(
+            name=self.recipe,
+            run=run,
+            tokenizer=self.tokenizer,
+            n_tokens=n_tokens,
+            batch_size=batch_size,
+        )
 
     def held_out_loss(self, model: Any, *, n_tokens: int) -> float:
         """Return the nats that a held-out token costs.

@@ -11,6 +11,7 @@ from scratchlm.model.block.norm import norm_each_head
 from scratchlm.model.published.kernel_parts import with_kernels
 from scratchlm.model.transformer.transformer import TransformerConfig
 from scratchlm.training.optimizers.groups import muon_and_adamw
+from scratchlm.training.optimizers.schedules import WarmupStableDecay
 from scratchlm.training.pretraining.precision import find_dtype
 
 
@@ -83,6 +84,22 @@ def small_optimizer(
         table_lr=tables,
         vector_lr=tables,
         dtype=own,
+    )
+
+
+def small_schedule(n_steps: int) -> WarmupStableDecay:
+    """Return a plateau for half of a run, and a line down to zero.
+
+    Args:
+        n_steps: of the run.
+
+    Raises:
+        ValueError: there is no room for the way down.
+    """
+    return WarmupStableDecay(
+        warmup=max(0, n_steps // 50),
+        n_steps=n_steps,
+        decay=max(1, n_steps // 2),
     )
 
 

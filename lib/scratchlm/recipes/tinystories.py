@@ -5,9 +5,12 @@ from pathlib import Path
 
 from scratchlm.recipes.recipe import Recipe
 from scratchlm.recipes.sharded_text import ShardedText, learned
-from scratchlm.recipes.small_model import small_model, small_optimizer
+from scratchlm.recipes.small_model import (
+    small_model,
+    small_optimizer,
+    small_schedule,
+)
 from scratchlm.text.corpora.public_data import TINYSTORIES
-from scratchlm.training.optimizers.schedules import WarmupStableDecay
 from scratchlm.training.pretraining.run import Run
 
 N_TOKENS = 512
@@ -53,30 +56,13 @@ def tinystories_30m(  # noqa: PLR0913
     Source: Eldan and Li 2023, "TinyStories: How Small Can Language Models Be
     and Still Speak Coherent English?", for the text.
     """
-    text = ShardedText(
-        recipe="tinystories-30m",
-        folder=Path(folder),
-        dataset=TINYSTORIES,
-        megabytes=2000,
-        vocab_size=vocab_size,
-        learn=partial(learned, vocab_size),
-        stream=stream,
-        local=None if local is None else Path(local),
-        n_held_out=held_out_tokens,
-    )
+    text = _text(vocab_size, folder, stream, local, held_out_tokens)
     run = Run(
         model=small_model(vocab_size, d_model, n_layers, n_tokens=N_TOKENS),
-        batches=partial(
-            text.batches,
-            n_tokens=N_TOKENS,
-            batch_size=batch_size,
-            seed=seed,
-        ),
+        batches=text.batching(N_TOKENS, batch_size, seed),
         n_steps=n_steps,
         optimizer=small_optimizer(lr, dtype),
-        schedule=WarmupStableDecay(
-            warmup=n_steps // 50, n_steps=n_steps, decay=max(1, n_steps // 2)
-        ),
+        schedule=small_schedule(n_steps),
         n_micro=n_micro,
         dtype=dtype,
         compiled=compiled,
@@ -85,10 +71,20 @@ def tinystories_30m(  # noqa: PLR0913
         evaluate=partial(text.held_out_loss, n_tokens=N_TOKENS),
         evaluate_every=max(1, n_steps // 20),
     )
-    return Recipe(
-        name="tinystories-30m",
-        run=run,
-        tokenizer=text.tokenizer,
-        n_tokens=N_TOKENS,
-        batch_size=batch_size,
+    return text.trained_on(run, N_TOKENS, batch_size)
+
+
+def _text(
+    vocab_size: int, folder: str, stream: bool, local: str | None, n: int
+) -> ShardedText:
+    return ShardedText(
+        recipe="tinystories-30m",
+        folder=Path(folder),
+        dataset=TINYSTORIES,
+        megabytes=2000,
+        vocab_size=vocab_size,
+        learn=partial(learned, vocab_size),
+        stream=stream,
+        local=None if local is None else Path(local),
+        n_held_out=n,
     )

@@ -6,7 +6,11 @@ from math import ceil
 
 from scratchlm.model.transformer.transformer import TransformerConfig
 from scratchlm.recipes.recipe import Recipe
-from scratchlm.recipes.small_model import small_model, small_optimizer
+from scratchlm.recipes.small_model import (
+    small_model,
+    small_optimizer,
+    small_schedule,
+)
 from scratchlm.recipes.world_report import (
     excess,
     sampled_texts,
@@ -18,7 +22,6 @@ from scratchlm.recipes.world_text import (
     world_batches,
     world_tokenizer,
 )
-from scratchlm.training.optimizers.schedules import WarmupStableDecay
 from scratchlm.training.pretraining.run import Run
 
 
@@ -130,9 +133,7 @@ def _recipe(name: str, model: TransformerConfig, given: _Settings) -> Recipe:
         optimizer=small_optimizer(
             given.lr, given.dtype, table_lr=given.table_lr
         ),
-        schedule=WarmupStableDecay(
-            warmup=n_steps // 50, n_steps=n_steps, decay=max(1, n_steps // 2)
-        ),
+        schedule=small_schedule(n_steps),
         dtype=given.dtype,
         seed=given.seed,
         n_micro=given.n_micro,
