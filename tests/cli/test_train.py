@@ -61,6 +61,7 @@ def losses(folder):
     return read_log(Path(folder) / "log.csv")["loss"].tolist()
 
 
+@pytest.mark.slow  # PyTorch imports its compiler for the first optimizer
 def test_the_recipes_are_listed_with_what_they_cost(run, capsys):
     """A list of names that says nothing."""
     assert main(["recipes"]) == 0
@@ -184,7 +185,7 @@ def test_a_run_without_data_leaves_nothing(run, inside):
         ([*TRAIN, "--lr", "nan"], "a learning rate is nan; give a finite"),
         ([*TRAIN, "--d-model", "100"], "d_model is 100; give a positive"),
         ([*TRAIN, "--n-layers", "0"], "n_layers is 0; use at least 1"),
-        ([*TRAIN, "--vocab-size", "9"], "a vocabulary"),
+        ([*TRAIN, "--vocab-size", "9"], "vocab_size is 9, but the 256 bytes"),
         ([*TRAIN, "--megabytes", "0"], "megabytes is 0.0; give a finite"),
         ([*TRAIN, "--dtype", "int8"], "int8"),
         ([*TRAIN, "--device", "nowhere"], "nothing can be trained on the"),

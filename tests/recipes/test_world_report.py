@@ -75,7 +75,11 @@ def asked(world, quick_tokenizer):
 
 def test_a_guess_costs_the_logarithm_of_the_vocabulary(quick_tokenizer):
     """Ends that are free, or a floor of other documents."""
-    documents = held_out_documents(60)
+    documents = [
+        document
+        for document in held_out_documents(80)
+        if len(quick_tokenizer.encode(document.text)) < 256
+    ]
     found = floors(Uniform(2000), quick_tokenizer, documents)
     kinds = {document.kind for document in documents}
     assert found.keys() == {"all", *kinds}
@@ -85,6 +89,7 @@ def test_a_guess_costs_the_logarithm_of_the_vocabulary(quick_tokenizer):
         assert floor.nats == pytest.approx(n * log(2000), rel=1e-5)
         assert floor.least == pytest.approx(-sum(d.log_prob for d in some))
         assert floor.above == pytest.approx(floor.nats / floor.least - 1)
+        assert floor.n == len(some)
         assert floor.above > 0
 
 
@@ -167,8 +172,13 @@ def test_the_report_is_what_its_parts_say(quick_tokenizer, monkeypatch):
         d.text for d in held_out_documents(400) if d.kind.startswith("story")
     ]
     cut = [text[: len(text) // 2] for text in stories[:3]]
+    texts = [*stories[3:12], *cut]
     monkeypatch.setattr(
-        MODULE, "sampled_texts", lambda *a, **k: [*stories[3:12], *cut]
+        MODULE,
+        "sampled_texts",
+        lambda model, tokenizer, n, seed, temperature: (
+            texts if temperature == 1 else stories[:4]
+        ),
     )
     monkeypatch.setattr(
         MODULE, "right_answers", lambda model, tokenizer, n: {"x": n}
@@ -176,6 +186,10 @@ def test_the_report_is_what_its_parts_say(quick_tokenizer, monkeypatch):
     found = MODULE.world_report(Uniform(2000), quick_tokenizer, n=5)
     wanted = floors(Uniform(2000), quick_tokenizer, held_out_documents(20))
     assert found["excess"] == {k: f.above for k, f in wanted.items()}
-    assert found["stories"] == 12
-    assert found["well_formed"] == found["true"] == pytest.approx(0.75)
+    assert found["floor"]["all"] == pytest.approx(wanted["all"].least / 20)
+    judged = found["stories"]
+    assert judged["1.0"] == pytest.approx(
+        {"n": 12, "well_formed": 0.75, "true": 0.75}
+    )
+    assert judged["0.4"] == {"n": 4, "well_formed": 1, "true": 1}
     assert found["answers"] == {"x": 5}

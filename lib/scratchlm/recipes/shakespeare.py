@@ -14,7 +14,7 @@ from scratchlm.model.block.norm import norm_each_head
 from scratchlm.model.published.kernel_parts import with_kernels
 from scratchlm.model.transformer.transformer import TransformerConfig
 from scratchlm.recipes.recipe import Recipe
-from scratchlm.recipes.tinyworld import MUON_DTYPES
+from scratchlm.recipes.small_model import iteration_dtype
 from scratchlm.text.corpora.public_data import TINY_SHAKESPEARE
 from scratchlm.text.shards.batches import BatchConfig, Batches
 from scratchlm.text.shards.in_memory import MemoryTokens
@@ -33,7 +33,6 @@ from scratchlm.training.pretraining.micro_batches import (
     as_tensors,
     micro_batches,
 )
-from scratchlm.training.pretraining.precision import find_dtype
 from scratchlm.training.pretraining.run import Run, language_loss
 
 # The setting for a laptop's processor in nanoGPT's README (Karpathy 2022):
@@ -78,7 +77,7 @@ def shakespeare_char(  # noqa: PLR0913
             lr=lr,
             table_lr=table_lr,
             vector_lr=table_lr,
-            dtype=MUON_DTYPES[find_dtype(dtype)],
+            dtype=iteration_dtype(dtype),
         ),
         schedule=WarmupStableDecay(
             warmup=n_steps // 50,

@@ -76,15 +76,26 @@ def small_optimizer(
     tables = 0.15 * lr if table_lr is None else table_lr
     check_rate(lr)
     check_rate(tables)
-    # The iteration leaves the range of float16.
-    own = torch.float32 if dtype == "float16" else find_dtype(dtype)
     return partial(
         muon_and_adamw,
         lr=lr,
         table_lr=tables,
         vector_lr=tables,
-        dtype=own,
+        dtype=iteration_dtype(dtype),
     )
+
+
+def iteration_dtype(dtype: str) -> torch.dtype:
+    """Return what Muon computes in: the model's type where it has the range.
+
+    Args:
+        dtype: of the model's matrix products.
+
+    Raises:
+        ValueError: there is no such type.
+    """
+    found = find_dtype(dtype)
+    return torch.float32 if found == torch.float16 else found
 
 
 def small_schedule(n_steps: int) -> WarmupStableDecay:
