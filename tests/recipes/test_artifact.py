@@ -63,7 +63,8 @@ def test_the_tokenizer_is_the_one_that_was_trained_with(
     found = load_artifact(published).tokenizer
     ours = small_recipe.tokenizer()
     text = "def f(x):\n    return x + 12<|endoftext|>"
-    assert found.encode(text) == ours.encode(text)
+    ids = ours.encode(text, allowed_special="all")
+    assert found.encode(text, allowed_special="all") == ids
     assert found.special_tokens == ours.special_tokens
 
 

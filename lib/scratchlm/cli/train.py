@@ -34,12 +34,6 @@ class Watching:
 
     def sinks(self, folder: Path) -> tuple["Sink", ...]:
         """Return where the rows of the log go, beside the file."""
-        from scratchlm.training.pretraining.checkpoint import (  # noqa: PLC0415
-            checkpoints,
-        )
-        from scratchlm.training.pretraining.loop import (  # noqa: PLC0415
-            CHECKPOINTS,
-        )
         from scratchlm.training.pretraining.sinks import (  # noqa: PLC0415
             TensorBoardSink,
             WandbSink,
@@ -47,8 +41,7 @@ class Watching:
 
         found: list[Sink] = []
         if self.tensorboard:
-            kept = checkpoints(folder / CHECKPOINTS)
-            begin = kept[-1][0] if kept else None
+            begin = _steps_done(folder) or None
             found.append(TensorBoardSink(folder, resumed_at=begin))
         if self.wandb is not None:
             told = _told(folder)

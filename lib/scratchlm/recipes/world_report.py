@@ -215,7 +215,7 @@ def world_report(
     }
 
 
-def _judged(texts: Sequence[str]) -> dict[str, float]:
+def _judged(texts: Sequence[str]) -> dict[str, int | float]:
     verdicts = story_verdicts(texts)
     bad = verdicts["ungrammatical"] + verdicts["incomplete"]
     n = verdicts.total()
