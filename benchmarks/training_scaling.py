@@ -179,6 +179,11 @@ def main() -> None:
         output.heading(part, unit)
         for what, value in found.items():
             output.row(what, f"{value:.6g}")
+        if part == "grid":
+            lowest = min(v for what, v in found.items() if "loss" in what)
+            ratio = found["floor"] / lowest
+            name = "floor over the lowest loss"
+            output.figure(name, ratio, against="the world's entropy")
         if args.record:
             output.line(str(keep(f"scaling-{part}", found, unit)))
 

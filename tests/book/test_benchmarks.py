@@ -31,8 +31,9 @@ SMALL = [
     " --plain-steps 4 --held-out-rows 6 --wanted 9"
     " --models 7M --families Llama --shape 2x16 --model-rounds 1",
     "text_dedup.py --documents 60 --rounds 1",
-    "training_claims.py --small",
     "training_mixture.py --small",
+    "training_scaling.py --small",
+    "training_claims.py --small",
 ]
 
 
