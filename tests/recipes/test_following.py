@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from scratchlm.recipes import make
 from scratchlm.recipes.following import follow, moments, samples
 
@@ -23,6 +25,7 @@ def test_moments_lie_closer_together_at_first():
     assert moments(1) == {1}
 
 
+@pytest.mark.slow  # the first in a process to train the world's tokenizer
 def test_each_moment_is_kept_once(tmp_path):
     """A run that was killed comes by a second time."""
     made = recipe()

@@ -1,5 +1,7 @@
 """A named run."""
 
+import pytest
+
 from dataclasses import replace
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from scratchlm.recipes import make
 
 
+@pytest.mark.slow  # the first in a process to train the world's tokenizer
 def test_a_step_has_the_positions_of_all_rows():
     """Counted without the padding, a plan is too cheap."""
     recipe = make("tinyworld-tiny", {"batch_size": 4})
