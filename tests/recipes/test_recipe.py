@@ -1,7 +1,5 @@
 """A named run."""
 
-import pytest
-
 from dataclasses import replace
 
 import pytest
