@@ -13,6 +13,7 @@ from scratchlm.interop import hf
 from scratchlm.model.published import count
 from scratchlm.model.transformer import Transformer
 from scratchlm.recipes import make
+from scratchlm.recipes.held_out_rows import spread_over
 from scratchlm.recipes.shakespeare import (
     HELD_OUT_ROWS,
     VOCABULARY,
@@ -81,7 +82,8 @@ def test_no_character_that_is_trained_on_is_held_out(folder, tokenizer):
     assert tokenizer.decode(last.targets[0]) in text[:cut]
     first = trained.corpora[0].gather(np.arange(20)).tokens.flatten()
     assert first.tolist() == tokenizer.encode(text[: len(first)])
-    rows = held_out_rows(folder, None)
+    held = held_out_rows(folder)
+    rows = held.gather(np.arange(len(held)))
     assert len(rows.tokens) == (len(text) - cut - 1) // 64
     joined = tokenizer.decode(rows.tokens.flatten())
     assert joined == text[cut : cut + len(joined)]
@@ -91,7 +93,8 @@ def test_held_out_rows_are_spread_over_the_whole_tenth(folder, tokenizer):
     """A loss on the first scenes alone, which are easier or harder."""
     text = shakespeare_text(folder)
     rest = text[len(text) * 9 // 10 :]
-    rows = held_out_rows(folder, HELD_OUT_ROWS)
+    held = held_out_rows(folder)
+    rows = held.gather(spread_over(len(held), HELD_OUT_ROWS))
     places = [rest.index(tokenizer.decode(row)) for row in rows.tokens]
     assert len(places) == HELD_OUT_ROWS
     gaps = [b - a for a, b in pairwise(places)]

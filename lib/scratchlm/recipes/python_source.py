@@ -172,7 +172,7 @@ def python_source_model(  # noqa: PLR0913
     n_micro: int = 1,
     device: str = "cpu",
 ) -> Recipe:
-    """Train on Python's documentation and source, half an hour on a laptop.
+    """Train on Python's documentation and source, on a laptop.
 
     Args:
         n_steps: of the run.

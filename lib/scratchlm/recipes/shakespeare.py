@@ -13,12 +13,13 @@ from scratchlm.model.block.initialization import initialize
 from scratchlm.model.block.norm import norm_each_head
 from scratchlm.model.published.kernel_parts import with_kernels
 from scratchlm.model.transformer.transformer import TransformerConfig
+from scratchlm.recipes.held_out_rows import loss_of_rows
 from scratchlm.recipes.recipe import Recipe
 from scratchlm.recipes.small_model import iteration_dtype
 from scratchlm.text.corpora.public_data import TINY_SHAKESPEARE
 from scratchlm.text.shards.batches import BatchConfig, Batches
 from scratchlm.text.shards.in_memory import MemoryTokens
-from scratchlm.text.shards.rows import Batch, ChoppedRows
+from scratchlm.text.shards.rows import ChoppedRows
 from scratchlm.text.subwords.character_bpe.merging import RankedMerges
 from scratchlm.text.subwords.character_bpe.tokenizer import (
     CharacterBPETokenizer,
@@ -26,14 +27,9 @@ from scratchlm.text.subwords.character_bpe.tokenizer import (
 from scratchlm.text.subwords.preparation.face import FaceText
 from scratchlm.text.subwords.preparation.joining import FaceJoining
 from scratchlm.text.tokenizer.base import SubwordTokenizer
-from scratchlm.training.objective.loss import together
 from scratchlm.training.optimizers.groups import muon_and_adamw
 from scratchlm.training.optimizers.schedules import WarmupStableDecay
-from scratchlm.training.pretraining.micro_batches import (
-    as_tensors,
-    micro_batches,
-)
-from scratchlm.training.pretraining.run import Run, language_loss
+from scratchlm.training.pretraining.run import Run
 
 # The setting for a laptop's processor in nanoGPT's README (Karpathy 2022):
 # sizes, rows of a step, and the validation loss after 2,000 steps.
@@ -184,18 +180,15 @@ def shakespeare_batches(folder: Path | None, *, seed: int) -> Batches:
     return Batches(rows, BatchConfig(batch_size=BATCH_SIZE, seed=seed))
 
 
-def held_out_rows(folder: Path | None, n_rows: int | None) -> Batch:
-    """Return rows of the last tenth, evenly spread over it.
+def held_out_rows(folder: Path | None) -> ChoppedRows:
+    """Return rows of the last tenth.
 
     Args:
         folder: as for :func:`shakespeare_text`.
-        n_rows: how many; all if None.
     """
     ids = _ids(folder)
     rest = ids[int(TRAINED_ON * len(ids)) :]
-    rows = ChoppedRows(MemoryTokens([rest]), N_TOKENS)
-    count = len(rows) if n_rows is None else min(n_rows, len(rows))
-    return rows.gather(np.arange(count) * len(rows) // count)
+    return ChoppedRows(MemoryTokens([rest]), N_TOKENS)
 
 
 def held_out_nats(
@@ -209,8 +202,6 @@ def held_out_nats(
     Args:
         model: a transformer.
         folder: as for :func:`shakespeare_text`.
-        n_rows: how many rows of 64 characters; all if None.
+        n_rows: how many rows of 64 characters, spread evenly; all if None.
     """
-    batch = as_tensors(held_out_rows(folder, n_rows), model.head.weight.device)
-    parts = micro_batches(batch, ceil(len(batch.tokens) / 60))
-    return together(language_loss(model, p) for p in parts).mean().item()
+    return float(loss_of_rows(model, held_out_rows(folder), n_rows).mean())

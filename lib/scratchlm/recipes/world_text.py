@@ -1,7 +1,8 @@
 """Text of TinyWorld for training: a tokenizer for it, and packed rows.
 
-All documents are new: the world tells more than a run can read, so no epoch
-comes twice, and the held-out loss is the training loss without its luck.
+All documents are drawn anew, and each is read once: there are no epochs.
+Short ones may coincide by chance, those held out too, as they do among any
+documents of the world; its entropy counts that in.
 """
 
 from functools import cache, lru_cache
@@ -45,7 +46,7 @@ def world_tokenizer(vocab_size: int) -> SubwordTokenizer:
 def world_batches(
     *, vocab_size: int, n_documents: int, batch_size: int, seed: int
 ) -> Batches:
-    """Return whole documents in packed rows, none of them twice.
+    """Return whole documents in packed rows, each drawn anew.
 
     Args:
         vocab_size: of the tokenizer.
