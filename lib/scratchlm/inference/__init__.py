@@ -1,0 +1,1 @@
+"""Weights to text: choosing tokens, and computing them fast."""
