@@ -46,8 +46,9 @@ class History:
         for written, token in zip(self.written, tokens, strict=True):
             written.append(token)
         for counts in self._counts.values():
-            column = torch.tensor(tokens, device=counts.device)[:, None]
-            counts.scatter_add_(1, column, torch.ones_like(column))
+            column = torch.tensor(tokens, dtype=torch.long).to(counts.device)
+            ones = torch.ones_like(column)[:, None]
+            counts.scatter_add_(1, column[:, None], ones)
 
     def keep(self, live: Sequence[int]) -> None:
         """Keep some of the live rows.

@@ -8,10 +8,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from scratchlm.inference.sampling.history import History
+from scratchlm.inference.sampling.processors import Number
 
 
 def temperature(
-    logits: Float[Tensor, "B V"], t: float
+    logits: Float[Tensor, "B V"], t: Number
 ) -> Float[Tensor, "B V"]:
     """Divide all logits: below 1 likely tokens gain, above 1 they lose.
 
@@ -26,7 +27,7 @@ def temperature(
 
 
 def repetition_penalty(
-    logits: Float[Tensor, "B V"], counts: Int[Tensor, "B V"], penalty: float
+    logits: Float[Tensor, "B V"], counts: Int[Tensor, "B V"], penalty: Number
 ) -> Float[Tensor, "B V"]:
     """Divide positive logits of tokens that occurred, multiply negative ones.
 
@@ -47,7 +48,7 @@ def repetition_penalty(
 
 
 def presence_penalty(
-    logits: Float[Tensor, "B V"], counts: Int[Tensor, "B V"], penalty: float
+    logits: Float[Tensor, "B V"], counts: Int[Tensor, "B V"], penalty: Number
 ) -> Float[Tensor, "B V"]:
     """Take the penalty once from each token that occurred.
 
@@ -62,7 +63,7 @@ def presence_penalty(
 
 
 def frequency_penalty(
-    logits: Float[Tensor, "B V"], counts: Int[Tensor, "B V"], penalty: float
+    logits: Float[Tensor, "B V"], counts: Int[Tensor, "B V"], penalty: Number
 ) -> Float[Tensor, "B V"]:
     """Take the penalty from a token as often as it occurred.
 
@@ -76,7 +77,7 @@ def frequency_penalty(
     return logits - penalty * counts.to(logits.dtype)
 
 
-def check_positive(name: str, value: float, instead: str) -> None:
+def check_positive(name: str, value: Number, instead: str) -> None:
     """Refuse what cannot divide a logit.
 
     Args:
@@ -93,7 +94,7 @@ def check_positive(name: str, value: float, instead: str) -> None:
         )
 
 
-def check_finite(name: str, value: float) -> None:
+def check_finite(name: str, value: Number) -> None:
     """Refuse what is no number to subtract.
 
     Args:
@@ -120,7 +121,7 @@ class Temperature:
         ValueError: ``t`` is not.
     """
 
-    t: float
+    t: Number
 
     def __post_init__(self) -> None:
         check_positive("temperature", self.t, "or take greedy for 0")
@@ -145,7 +146,7 @@ class RepetitionPenalty:
         ValueError: ``penalty`` is not.
     """
 
-    penalty: float
+    penalty: Number
 
     def __post_init__(self) -> None:
         check_positive("repetition_penalty", self.penalty, "1 for none")
@@ -173,7 +174,7 @@ class PresencePenalty:
         ValueError: ``penalty`` is not finite.
     """
 
-    penalty: float
+    penalty: Number
 
     def __post_init__(self) -> None:
         check_finite("presence_penalty", self.penalty)
@@ -201,7 +202,7 @@ class FrequencyPenalty:
         ValueError: ``penalty`` is not finite.
     """
 
-    penalty: float
+    penalty: Number
 
     def __post_init__(self) -> None:
         check_finite("frequency_penalty", self.penalty)

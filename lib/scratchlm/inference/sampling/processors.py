@@ -7,6 +7,9 @@ from torch import Tensor
 
 from scratchlm.inference.sampling.history import History
 
+# A setting; callers write 1 for 1.0.
+Number = float | int
+
 # Returns new logits, minus infinity where a token is hidden; never writes
 # into those that it is given.
 Processor = Callable[[Float[Tensor, "B V"], History], Float[Tensor, "B V"]]

@@ -14,7 +14,7 @@ from scratchlm.inference.sampling.penalties import (
     RepetitionPenalty,
     Temperature,
 )
-from scratchlm.inference.sampling.processors import Processor, process
+from scratchlm.inference.sampling.processors import Number, Processor, process
 from scratchlm.inference.sampling.truncation import (
     MinP,
     TopK,
@@ -106,14 +106,14 @@ class Sample:
 
 def sampler(  # noqa: PLR0913
     *,
-    temperature: float = 1.0,
+    temperature: Number = 1.0,
     top_k: int | None = None,
-    top_p: float | None = None,
-    min_p: float | None = None,
-    typical: float | None = None,
-    repetition_penalty: float = 1.0,
-    presence_penalty: float = 0.0,
-    frequency_penalty: float = 0.0,
+    top_p: Number | None = None,
+    min_p: Number | None = None,
+    typical: Number | None = None,
+    repetition_penalty: Number = 1.0,
+    presence_penalty: Number = 0.0,
+    frequency_penalty: Number = 0.0,
     processors: Sequence[Processor] = (),
     seed: int = 0,
 ) -> Sampler:

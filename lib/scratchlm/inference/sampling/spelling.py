@@ -7,7 +7,7 @@ they are one. Text is certain if it stays as it is whatever tokens follow.
 
 import codecs
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from scratchlm.text.subwords.preparation.joining import (
     BYTE_NAMES,
@@ -19,6 +19,7 @@ from scratchlm.text.tokenizer.base import SubwordTokenizer
 from scratchlm.text.tokenizer.bpe import BPETokenizer
 
 
+@runtime_checkable
 class Speller(Protocol):
     """Tokens in, certain text out."""
 

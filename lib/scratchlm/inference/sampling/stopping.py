@@ -3,16 +3,17 @@
 from collections.abc import Callable, Collection, Sequence
 
 from scratchlm.foundation.arguments import not_one_string
+from scratchlm.inference.sampling.spelling import byte_tokens
 from scratchlm.text.tokenizer.base import SubwordTokenizer
 
 # Whether a row that has written these tokens is to stop. It is asked behind
 # each token.
 Stop = Callable[[Sequence[int]], bool]
 
-# Characters of a decoded end that its beginning may have spoiled: a
-# character of UTF-8 that was cut has up to three bytes there, and some
-# tokenizers drop a space in front.
-SPOILED = 4
+# Characters at the start of a decoded end that may differ from those of the
+# whole: three of a character of UTF-8 that was cut, and a space that some
+# tokenizers drop. One more, as the last token may complete a character.
+SPOILED = 5
 
 
 class StopTokens:
@@ -59,8 +60,9 @@ class StopSequences:
 class StopTexts:
     """Stop as soon as any of some texts has been written.
 
-    A text may begin and end anywhere inside tokens. Tokens are decoded from
-    the end, and only as many as can hold the longest text.
+    A text may begin and end anywhere inside tokens. It is asked for behind
+    each token, so that tokens are decoded from the end, and no more of them
+    than a text that has just become complete can reach back to.
 
     Args:
         tokenizer: that spells the tokens.
@@ -77,11 +79,27 @@ class StopTexts:
         _some(self.texts, "texts")
         for text in self.texts:
             _some(text, "characters in a text")
+        self.longest = max(map(len, self.texts))
+        self.bytes = byte_tokens(tokenizer)
 
     def __call__(self, written: Sequence[int]) -> bool:
-        """Return whether one of the texts has been written."""
-        text = self.tokenizer.decode(written)
-        return any(stop in text for stop in self.texts)
+        """Return whether one of the texts ends in the last token."""
+        end = self._end(written)
+        return any(stop in end for stop in self.texts)
+
+    def _end(self, written: Sequence[int]) -> str:
+        decode = self.tokenizer.decode
+        enough = self.longest + SPOILED + len(decode(written[-1:]))
+        size = enough  # tokens; most have a character or more
+        while size < len(written):
+            start = len(written) - size
+            while start and written[start] in self.bytes:
+                start -= 1  # their text is that of the whole run
+            text = decode(written[start:])
+            if start and len(text) >= enough:
+                return text[SPOILED:]
+            size = 2 * size
+        return decode(written)
 
 
 class AnyOf:

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from scratchlm.inference.sampling.history import History
+from scratchlm.inference.sampling.processors import Number
 
 
 def hide(
@@ -31,8 +32,8 @@ def hide(
 def wide(logits: Float[Tensor, "B V"]) -> Float[Tensor, "B V"]:
     """Return the logits in float32, or as they are if they are wider.
 
-    In bfloat16 a sum of probabilities stops growing as soon as what is added
-    is less than a 256th of it, so that a mass near one is never reached.
+    In bfloat16 a sum next to one moves in steps of a 256th, so that a mass of
+    0.999 is taken for one.
 
     Args:
         logits: of the next token.
@@ -54,7 +55,7 @@ def top_k(logits: Float[Tensor, "B V"], k: int) -> Float[Tensor, "B V"]:
     return hide(logits, logits < least)
 
 
-def top_p(logits: Float[Tensor, "B V"], p: float) -> Float[Tensor, "B V"]:
+def top_p(logits: Float[Tensor, "B V"], p: Number) -> Float[Tensor, "B V"]:
     """Keep the fewest likeliest tokens that together have a mass of p.
 
     A token stays if those likelier than it have less than p together. The
@@ -78,7 +79,7 @@ def top_p(logits: Float[Tensor, "B V"], p: float) -> Float[Tensor, "B V"]:
     return hide(logits, hidden.scatter_(-1, order, ~(before < p)))
 
 
-def min_p(logits: Float[Tensor, "B V"], p: float) -> Float[Tensor, "B V"]:
+def min_p(logits: Float[Tensor, "B V"], p: Number) -> Float[Tensor, "B V"]:
     """Keep tokens at least p times as likely as the likeliest.
 
     Args:
@@ -95,7 +96,9 @@ def min_p(logits: Float[Tensor, "B V"], p: float) -> Float[Tensor, "B V"]:
     return hide(logits, scores < scores.amax(-1, keepdim=True) + log(p))
 
 
-def typical(logits: Float[Tensor, "B V"], mass: float) -> Float[Tensor, "B V"]:
+def typical(
+    logits: Float[Tensor, "B V"], mass: Number
+) -> Float[Tensor, "B V"]:
     """Keep the tokens that are about as surprising as expected.
 
     Tokens are taken in the order of how far their surprise, minus the log
@@ -120,7 +123,7 @@ def typical(logits: Float[Tensor, "B V"], mass: float) -> Float[Tensor, "B V"]:
     return hide(logits, off > ordered.gather(-1, last))
 
 
-def check_share(name: str, value: float, *, zero: bool, what: str) -> None:
+def check_share(name: str, value: Number, *, zero: bool, what: str) -> None:
     """Refuse what is no part of a whole.
 
     Args:
@@ -175,7 +178,7 @@ class TopP:
         ValueError: ``p`` is outside.
     """
 
-    p: float
+    p: Number
 
     def __post_init__(self) -> None:
         check_share("top_p", self.p, zero=True, what="a mass")
@@ -199,7 +202,7 @@ class MinP:
         ValueError: ``p`` is outside.
     """
 
-    p: float
+    p: Number
 
     def __post_init__(self) -> None:
         check_share("min_p", self.p, zero=True, what="a part")
@@ -222,7 +225,7 @@ class Typical:
         ValueError: ``mass`` is outside.
     """
 
-    mass: float
+    mass: Number
 
     def __post_init__(self) -> None:
         check_share("typical", self.mass, zero=False, what="a mass")
