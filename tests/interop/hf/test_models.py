@@ -9,20 +9,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from scratchlm.inference.cache import complete
 from scratchlm.interop import hf
 
 CLOSE = {"rtol": 0, "atol": 1e-4}
 _ODD_ROPE = {"rope_type": []}
 _STILL = {"rope_type": "yarn", "rope_theta": 1.0, "factor": 4.0}
-
-
-@torch.no_grad()
-def continued(model, tokens, n_new):
-    """What the model says after tokens, the likeliest each time."""
-    for _ in range(n_new):
-        best = model(tokens)[:, -1:].argmax(-1)
-        tokens = torch.cat((tokens, best), 1)
-    return tokens
 
 
 def is_tied(one, other):
@@ -59,13 +51,21 @@ def test_what_we_save_loads_in_transformers(folder, theirs, tokens, tmp_path):
 
 def test_both_continue_alike(folder, theirs, tokens):
     """An error that grows with the position, or that rounding hides in a
-    single pass."""
-    start = tokens[:1, :3]
-    expected = theirs(folder).generate(
-        start, max_new_tokens=20, do_sample=False, pad_token_id=0
-    )
-    ours = hf.load(folder).model
-    assert torch.equal(continued(ours, start, 20), expected)
+    single pass; a batch that is padded where the other text is longer."""
+    rows = [tokens[0, :3].tolist(), tokens[1, :8].tolist()]
+    other = theirs(folder)
+    expected = [
+        other.generate(
+            torch.tensor([row]),
+            max_new_tokens=20,
+            do_sample=False,
+            pad_token_id=0,
+        )[0].tolist()
+        for row in rows
+    ]
+    ours = complete(hf.load(folder).model, rows, max_new_tokens=20)
+    both = zip(rows, ours, strict=True)
+    assert [row + new for row, new in both] == expected
 
 
 def test_numbers_keep_their_type(folder, theirs, tmp_path):

@@ -20,12 +20,6 @@ from scratchlm.inference.sampling.sampler import (
     greedy,
     sampler,
 )
-from scratchlm.inference.sampling.search import (
-    Hypothesis,
-    beam_search,
-    best_of,
-    majority,
-)
 from scratchlm.inference.sampling.stopping import (
     AnyOf,
     Stop,
@@ -50,7 +44,6 @@ __all__ = [
     "FrequencyPenalty",
     "Greedy",
     "History",
-    "Hypothesis",
     "MinP",
     "PresencePenalty",
     "Processor",
@@ -66,12 +59,9 @@ __all__ = [
     "TopK",
     "TopP",
     "Typical",
-    "beam_search",
-    "best_of",
     "frequency_penalty",
     "greedy",
     "inverse_cdf",
-    "majority",
     "min_p",
     "presence_penalty",
     "process",

@@ -52,6 +52,7 @@ class Documents:
         self.starts = starts
         self._visible: dict[tuple[Mask, int], Tensor] = {}
         self._added: dict[tuple[Mask, int, torch.dtype], Tensor] = {}
+        self._last: dict[int, Documents] = {}
 
     @classmethod
     def of(cls, numbers: Int[Tensor, "B S"]) -> "Documents | None":
@@ -98,6 +99,28 @@ class Documents:
                 f"{n_keys} keys, but the documents of {known} are known; "
                 "give those of the positions in the cache too"
             )
+
+    def last(self, n_keys: int) -> "Documents":
+        """Return the documents of the last positions alone.
+
+        A cache that has forgotten the first keys of a row returns fewer than
+        there are positions.
+
+        Args:
+            n_keys: how many of the last positions.
+
+        Raises:
+            ValueError: there are not so many positions.
+        """
+        forgotten = self.starts.shape[1] - n_keys
+        if forgotten == 0:
+            return self
+        if forgotten < 0:
+            self.check_keys(n_keys)
+        if n_keys not in self._last:
+            starts = self.starts[:, forgotten:] - forgotten
+            self._last[n_keys] = Documents(starts.clamp(min=0))
+        return self._last[n_keys]
 
     @cached_property
     def ends(self) -> Int[Tensor, "B S"]:

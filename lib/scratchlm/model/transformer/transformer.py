@@ -158,7 +158,7 @@ class Transformer(nn.Module):
         tokens: Int[Tensor, "B T"],
         *,
         cache: Cache | None = None,
-        documents: Int[Tensor, "B S"] | None = None,
+        documents: Int[Tensor, "B S"] | Documents | None = None,
         positions: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Return what the head reads.
@@ -169,7 +169,8 @@ class Transformer(nn.Module):
                 extended by these.
             documents: a number for each document of a row, which grows from
                 one to the next; -1 is padding. Of all S positions, those in
-                the cache too. Each row is one document if None.
+                the cache too. Each row is one document if None. Whoever
+                has made a :class:`Documents` already may give that.
             positions: of each token; counted from the beginning of its
                 document if None.
 
@@ -191,10 +192,10 @@ class Transformer(nn.Module):
         return self.norm(x)
 
     def _packed(
-        self, documents: Tensor | None, n_rows: int, n_keys: int
+        self, documents: Tensor | Documents | None, n_rows: int, n_keys: int
     ) -> Documents | None:
-        if documents is None:
-            return None
+        if documents is None or isinstance(documents, Documents):
+            return documents
         shape = n_rows, n_keys
         if documents.shape != shape:
             raise ValueError(
@@ -247,7 +248,7 @@ class Transformer(nn.Module):
         tokens: Int[Tensor, "B T"],
         *,
         cache: Cache | None = None,
-        documents: Int[Tensor, "B S"] | None = None,
+        documents: Int[Tensor, "B S"] | Documents | None = None,
         positions: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T V"]:
         """Return a score for each token of the vocabulary as the next one.
@@ -258,7 +259,8 @@ class Transformer(nn.Module):
                 extended by these.
             documents: a number for each document of a row, which grows from
                 one to the next; -1 is padding. Of all S positions, those in
-                the cache too. Each row is one document if None.
+                the cache too. Each row is one document if None. Whoever
+                has made a :class:`Documents` already may give that.
             positions: of each token; counted from the beginning of its
                 document if None.
 

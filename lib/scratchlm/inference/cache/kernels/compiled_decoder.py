@@ -1,0 +1,99 @@
+"""A model whose next tokens come from compiled blocks."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from scratchlm.inference.cache.kernels.single_query import SingleQuery
+from scratchlm.inference.cache.static import Slots
+from scratchlm.model.attention.core_attention import DotProduct
+from scratchlm.model.attention.documents import Documents
+from scratchlm.model.published.kernel_parts import with_definitions
+from scratchlm.model.transformer.transformer import (
+    Cache,
+    Transformer,
+    TransformerConfig,
+)
+
+
+def for_single_queries(config: TransformerConfig) -> TransformerConfig:
+    """Return the same model with :class:`SingleQuery` for its dot products.
+
+    Args:
+        config: sizes and parts.
+    """
+    core = config.core
+    parts = core if isinstance(core, tuple) else (core,)
+    return replace(config, core=tuple(map(_single, parts)))
+
+
+def _single(core: Any) -> Any:
+    if isinstance(core, partial):
+        return partial(_single(core.func), *core.args, **core.keywords)
+    return SingleQuery if core is DotProduct else core
+
+
+class CompiledDecoder(nn.Module):
+    """A transformer whose steps of one token are compiled.
+
+    The prompt is read by the model as it is. Each later token goes through
+    the same weights, in blocks that ``torch.compile`` has turned into a few
+    loops each. All blocks are alike to the compiler, so one compilation
+    serves them all. Use it with
+    :class:`~scratchlm.inference.cache.static.StaticCache`.
+
+    Args:
+        model: a transformer; its weights are shared, not copied.
+    """
+
+    def __init__(self, model: Transformer):
+        super().__init__()
+        self.model, self.config = model, model.config
+        config = for_single_queries(with_definitions(model.config))
+        with torch.device("meta"):
+            step = Transformer(
+                replace(config, init=lambda model, n_layers: None)
+            )
+        step.load_state_dict(model.state_dict(), assign=True)
+        self.step = step.to(next(model.parameters()).device).eval()
+        if config.tied:
+            self.step.head.weight = self.step.embedding.tokens.weight
+        for block in self.step.blocks:
+            block.compile(dynamic=False)
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """The blocks of the model."""
+        return self.model.blocks
+
+    @property
+    def head(self) -> nn.Module:
+        """The head of the model."""
+        head: nn.Module = self.model.head
+        return head
+
+    def hidden(
+        self,
+        tokens: Int[Tensor, "B T"],
+        *,
+        cache: Cache | None = None,
+        documents: Int[Tensor, "B S"] | Documents | None = None,
+        positions: Int[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "B T D"]:
+        """Return what the head reads.
+
+        Args:
+            tokens: ids below ``vocab_size``.
+            cache: see :class:`Transformer`.
+            documents: see :class:`Transformer`.
+            positions: see :class:`Transformer`.
+        """
+        step = isinstance(documents, Slots)
+        x: Tensor = (self.step if step else self.model).hidden(
+            tokens, cache=cache, documents=documents, positions=positions
+        )
+        return x
