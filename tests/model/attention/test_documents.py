@@ -160,3 +160,17 @@ def test_keys_without_a_document_are_refused():
     documents = Documents.of(torch.tensor([[0, 1, 1]]))
     with pytest.raises(ValueError, match="5 keys, but the documents of 3"):
         within(CAUSAL, documents).visible(3, 5, CPU)
+
+
+def test_the_last_positions_keep_their_documents():
+    """A cache of a window has forgotten keys: documents that are counted
+    from the first one hide the wrong ones."""
+    documents = Documents.of(torch.tensor([[0, 0, 1, 1, 1], [-1, 0, 0, 0, 1]]))
+    last = documents.last(3)
+    assert last.starts.tolist() == [[0, 0, 0], [0, 0, 2]]
+    whole = documents.visible(CAUSAL, 2)[..., 2:]
+    assert torch.equal(last.visible(CAUSAL, 2), whole)
+    assert documents.last(5) is documents
+    assert documents.last(3) is last
+    with pytest.raises(ValueError, match="6 keys, but the documents of 5"):
+        documents.last(6)

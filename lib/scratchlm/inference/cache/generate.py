@@ -107,7 +107,8 @@ def step(
         tokens: one for each row in the cache.
         cache: is extended by them.
     """
-    logits: Tensor = model.head(_hidden(model, tokens, cache)[:, -1])  # type: ignore[operator]
+    x = _hidden(model, tokens, cache)[:, -1]
+    logits: Tensor = model.head(x)  # type: ignore[operator]
     return logits
 
 
