@@ -1,5 +1,7 @@
 """Tokenizers of every family, and tests of a distribution."""
 
+from functools import cache
+
 import pytest
 import torch
 from scipy.stats import chisquare
@@ -95,10 +97,27 @@ def tokenizers():
     }
 
 
-@pytest.fixture(params=FAMILIES)
+@pytest.fixture(scope="session", params=FAMILIES)
 def tokenizer(request, tokenizers):
     """Each of them in turn."""
     return tokenizers[request.param]
+
+
+@pytest.fixture(scope="session")
+def known():
+    """The ids of a tokenizer that stand for something."""
+
+    def stands(tokenizer, i):
+        try:
+            tokenizer.decode([i])
+        except ValueError:
+            return False
+        return True
+
+    def ids(tokenizer):
+        return [i for i in range(tokenizer.vocab_size) if stands(tokenizer, i)]
+
+    return cache(ids)
 
 
 @pytest.fixture

@@ -20,6 +20,12 @@ from scratchlm.inference.sampling.sampler import (
     greedy,
     sampler,
 )
+from scratchlm.inference.sampling.search import (
+    Hypothesis,
+    beam_search,
+    best_of,
+    majority,
+)
 from scratchlm.inference.sampling.stopping import (
     AnyOf,
     Stop,
@@ -44,6 +50,7 @@ __all__ = [
     "FrequencyPenalty",
     "Greedy",
     "History",
+    "Hypothesis",
     "MinP",
     "PresencePenalty",
     "Processor",
@@ -59,9 +66,12 @@ __all__ = [
     "TopK",
     "TopP",
     "Typical",
+    "beam_search",
+    "best_of",
     "frequency_penalty",
     "greedy",
     "inverse_cdf",
+    "majority",
     "min_p",
     "presence_penalty",
     "process",

@@ -118,11 +118,10 @@ def _continued(
             "no token has a probability; look for NaN in the logits, or for "
             "what hides them all"
         )
-    ordered, order = flat.sort(descending=True, stable=True)
-    for values, places in zip(
-        ordered.split(FEW), order.split(FEW), strict=True
-    ):
-        for log_prob, at in zip(values.tolist(), places.tolist(), strict=True):
+    order = flat.argsort(descending=True, stable=True)
+    for start in range(0, len(flat), FEW):
+        for at in order[start : start + FEW].tolist():
+            log_prob = float(flat[at])
             if log_prob == -inf:
                 return
             beam, token = divmod(at, total.shape[1])
