@@ -109,6 +109,7 @@ class Attention(nn.Module):
         q, k = turn(q), turn(k)
         if cache is not None:
             k, v = cache.append(k, v)
-            documents = documents and documents.last(k.shape[2])
+            if documents is not None:  # keys may have been forgotten
+                documents = documents.last(k.shape[2])
         mixed = self.core(q, k, v, documents)
         return self.output(mixed.transpose(1, 2).flatten(-2))

@@ -110,7 +110,8 @@ class LatentAttention(nn.Module):
         rotary_key = turn(self.rotary_key(x).unsqueeze(1))
         if cache is not None:
             latent, rotary_key = cache.append(latent, rotary_key)
-            documents = documents and documents.last(latent.shape[2])
+            if documents is not None:  # keys may have been forgotten
+                documents = documents.last(latent.shape[2])
         n_tokens, n_keys = x.shape[1], latent.shape[2]
         absorbing = self.absorbing_is_cheaper(n_tokens, n_keys)
         mix = self.absorbed if absorbing else self.expanded
