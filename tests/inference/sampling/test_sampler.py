@@ -218,6 +218,13 @@ def test_settings_are_checked_when_the_sampler_is_made():
             sampler(**{setting: -1})
 
 
+def test_a_seed_that_is_too_large_is_refused():
+    """Cut to 64 bits without a word, or an error behind the prompt."""
+    Sample(seed=-(2**63)), Sample(seed=2**63 - 1)
+    with pytest.raises(ValueError, match="give a whole number of 64 bits"):
+        sampler(seed=2**63)
+
+
 def test_half_precision_draws_as_float32_does(drawn):
     """Processed in bfloat16, the temperature rounds each logit again."""
     half = LOGITS.bfloat16()

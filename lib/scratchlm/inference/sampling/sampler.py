@@ -75,10 +75,18 @@ class Sample:
 
     Args:
         processors: in the order in which they apply.
-        seed: decides the draws; 64 bits.
+        seed: decides the draws; 64 bits, the first of which is the sign.
+
+    Raises:
+        ValueError: the seed is larger.
     """
 
     def __init__(self, *processors: Processor, seed: int = 0):
+        if not -(2**63) <= seed < 2**63:
+            raise ValueError(
+                f"seed is {seed}; give a whole number of 64 bits, such as "
+                f"{seed % 2**63}"
+            )
         self.processors = processors
         self.seed = seed
 

@@ -108,7 +108,7 @@ def _continued(
 ) -> Iterator[tuple[tuple[int, ...], float]]:
     """Every beginning with every token behind it, the likeliest first."""
     rows = torch.tensor([[*prompt, *tokens] for tokens, _ in live])
-    logits = score(rows)
+    logits = score(rows).detach()
     before = [log_prob for _, log_prob in live]
     each = logits.double().log_softmax(-1).cpu()
     total = each + torch.tensor(before, dtype=torch.float64)[:, None]
