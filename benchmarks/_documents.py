@@ -81,33 +81,3 @@ def keep(history: History, cache: GrowingCache, live: list[int]) -> None:
         assert layer.kept is not None
         k, v = layer.kept
         layer.kept = k[live], v[live]
-
-
-class CachedScore:
-    """Logits of the next token of beams that grow by one token a call.
-
-    Args:
-        model: a transformer.
-    """
-
-    def __init__(self, model: Any):
-        self.model = model
-        self.cache = GrowingCache(len(model.blocks))
-        self.before: dict[tuple[int, ...], int] = {}
-
-    @torch.no_grad()
-    def __call__(self, rows: Tensor) -> Float[Tensor, "B V"]:
-        """Return the logits behind each row."""
-        texts = [tuple(row) for row in rows.tolist()]
-        new = rows
-        if self.before:
-            come_from = [self.before[text[:-1]] for text in texts]
-            for layer in self.cache.layers:
-                assert layer.kept is not None
-                k, v = layer.kept
-                layer.kept = k[come_from], v[come_from]
-            new = rows[:, -1:]
-        self.before = {text: i for i, text in enumerate(texts)}
-        logits: Tensor = self.model(new, cache=self.cache)[:, -1]
-        self.cache.length += new.shape[1]
-        return logits

@@ -17,11 +17,12 @@ from statistics import fmean
 from typing import Any
 
 import torch
-from _documents import CachedScore, Written, write
+from _documents import Written, write
 from _output import Output, add_option
 from _recording import keep
 from tqdm import tqdm
 
+from scratchlm.inference.cache import CachedLogits
 from scratchlm.inference.sampling import (
     Greedy,
     StopTokens,
@@ -214,7 +215,7 @@ def beams(writer: Writer, size: Size) -> Iterator[tuple[str, float]]:
 
 def searched(writer: Writer, prompt: str, width: int, power: float) -> Any:
     return beam_search(
-        CachedScore(writer.model),
+        CachedLogits(writer.model),
         [writer.end, *writer.tokenizer.encode(prompt)],
         n_beams=width,
         max_new_tokens=300,

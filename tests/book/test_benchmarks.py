@@ -32,6 +32,7 @@ SMALL = [
     " --models 7M --families Llama --shape 2x16 --model-rounds 1",
     "text_dedup.py --documents 60 --rounds 1",
     "training_mixture.py --small",
+    "inference_sampling.py --small",
     "training_scaling.py --small",
     "training_claims.py --small",
 ]
