@@ -7,7 +7,7 @@ from math import ceil, floor
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
-Schema: TypeAlias = "Mapping[str, Any] | bool"
+Schema: TypeAlias = Mapping[str, Any] | bool
 
 ANY = "any value"  # the name of a rule; no path of a schema reads so
 TYPES = (
