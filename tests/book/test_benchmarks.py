@@ -16,6 +16,7 @@ MODEL = (
 # The two runs of model.py take longer than five seconds, for each starts three
 # processes that import PyTorch and transformers.
 SMALL = [
+    "inference_constrained.py --tokens 600 --rounds 1",
     "kernels.py --interpret",
     f"{MODEL} --families Llama",
     f"{MODEL} --families GPT-2 --shares",
