@@ -135,6 +135,7 @@ def stories_of_n(writer: Writer, size: Size) -> Iterator[tuple[str, float]]:
         scores = {
             "log-probability": [row.log_prob for row in rows],
             "mean": [row.log_prob / len(row.tokens) for row in rows],
+            "shortness": [-float(len(row.tokens)) for row in rows],
             "verifier": [float(writer.true(text)) for text in texts],
         }
         for n in NUMBERS:
