@@ -21,6 +21,11 @@ from scratchlm.inference.cache.layers import (
     KeptLayer,
     RollingLayer,
 )
+from scratchlm.inference.cache.roofline import (
+    StepCost,
+    read_bandwidth,
+    step_cost,
+)
 from scratchlm.inference.cache.scorer import CachedLogits
 from scratchlm.inference.cache.sinks import SinkCache
 from scratchlm.inference.cache.static import StaticCache
@@ -37,11 +42,14 @@ __all__ = [
     "SingleQuery",
     "SinkCache",
     "StaticCache",
+    "StepCost",
     "Where",
     "cache_for",
     "complete",
     "generate",
     "read",
+    "read_bandwidth",
     "step",
+    "step_cost",
     "window_of",
 ]
