@@ -75,10 +75,17 @@ def _behind_another(
         if token not in byte_of and tokenizer.decode([token]).strip()
     )
     before = tokenizer.decode([head])
-    spelled = {token: bytes([byte]) for token, byte in byte_of.items()}
+    # Some decoders take the token of a byte for its name, <0x41>.
+    spelled = {
+        token: bytes([byte])
+        for token, byte in byte_of.items()
+        if byte > 0x7F or tokenizer.decode([head, token]) == before + chr(byte)
+    }
+    if len(spelled) < len(byte_of):
+        spelled = {}
     for token in ordinary:
         text = tokenizer.decode([head, token])
-        if token not in byte_of and text.startswith(before):
+        if token not in spelled and text.startswith(before):
             spelled[token] = text[len(before) :].encode()
     return spelled
 
