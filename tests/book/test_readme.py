@@ -35,7 +35,7 @@ def test_the_commands_from_a_recipe_to_a_model_run(tmp_path, monkeypatch):
     """A recipe whose options were renamed after the page was written. A
     smaller model has the same options."""
     lines = commands(1)
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert lines[1].endswith("--n-steps 1200")
     lines[1] = lines[1].replace("1200", "4 --megabytes 0.3 --d-model 64")
     monkeypatch.chdir(tmp_path)

@@ -11,6 +11,7 @@ import tyro
 from scratchlm.cli.clean import Clean
 from scratchlm.cli.corpus import Corpus
 from scratchlm.cli.dedup import Dedup
+from scratchlm.cli.generate import Generate
 from scratchlm.cli.options import say
 from scratchlm.cli.plot import Plot
 from scratchlm.cli.tokenize import Tokenize
@@ -30,6 +31,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "train": Train,
         "resume": Resume,
         "plot": Plot,
+        "generate": Generate,
     }
 )
 
@@ -85,7 +87,8 @@ def _command(words: list[str]) -> Any:
         dict(COMMANDS),
         prog="scratchlm",
         description="Text for language models: make it, clean it, "
-        "deduplicate it, tokenize it. And models: train them on it.",
+        "deduplicate it, tokenize it. And models: train them on it, and let "
+        "them write.",
         args=words,
     )
 

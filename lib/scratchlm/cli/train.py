@@ -128,7 +128,7 @@ class Recipes:
 
     def run(self) -> None:
         """Do it."""
-        _need_torch()
+        need_torch()
         from scratchlm.recipes.plan import plan  # noqa: PLC0415
         from scratchlm.recipes.registry import (  # noqa: PLC0415
             RECIPES,
@@ -151,7 +151,7 @@ def train_command(name: str) -> type[Train]:
     Raises:
         ValueError: there is no such recipe.
     """
-    _need_torch()
+    need_torch()
     from scratchlm.recipes.registry import find  # noqa: PLC0415
 
     function = find(name)
@@ -184,7 +184,7 @@ def announce(told: dict[str, Any]) -> "Recipe":
     Raises:
         ValueError: there is no such recipe, or a setting is out of range.
     """
-    _need_torch()
+    need_torch()
     from scratchlm.recipes.plan import plan  # noqa: PLC0415
     from scratchlm.recipes.registry import make  # noqa: PLC0415
 
@@ -195,11 +195,12 @@ def announce(told: dict[str, Any]) -> "Recipe":
     return recipe
 
 
-def check_device(name: str) -> None:
+def check_device(name: str, done: str = "trained") -> None:
     """Refuse a device that this machine does not have.
 
     Args:
         name: as PyTorch calls it.
+        done: what shall be done there.
 
     Raises:
         ValueError: PyTorch cannot put a number on it.
@@ -210,7 +211,7 @@ def check_device(name: str) -> None:
         float(torch.zeros(1, device=name))
     except (RuntimeError, AssertionError) as error:
         raise ValueError(
-            f"nothing can be trained on the device {name!r}: "
+            f"nothing can be {done} on the device {name!r}: "
             f"{str(error).partition(chr(10))[0]}; give another one with "
             "--device, such as cpu"
         ) from None
@@ -348,17 +349,24 @@ def _told(folder: Path) -> dict[str, Any]:
 
 
 def _names() -> str:
-    _need_torch()
+    need_torch()
     from scratchlm.recipes.registry import RECIPES  # noqa: PLC0415
 
     return ", ".join(RECIPES)
 
 
-def _need_torch() -> None:
+def need_torch(need: str = "training needs PyTorch and safetensors") -> None:
+    """Refuse to go on without PyTorch.
+
+    Args:
+        need: why it is needed.
+
+    Raises:
+        ValueError: it is not installed.
+    """
     try:
         import torch  # noqa: F401, PLC0415
     except ImportError as error:
-        need = "training needs PyTorch and safetensors"
         raise ValueError(import_failure(need, "torch", error)) from error
 
 
