@@ -36,3 +36,9 @@ def chapters(notebooks):
         for page in contents.book_pages(ROOT)
         if page.chapter is not None
     }
+
+
+@pytest.fixture(scope="session")
+def lessons(notebooks, chapters):
+    """The numbered pages, and the tour that leads through them."""
+    return {"tour": notebooks["tour"], **chapters}

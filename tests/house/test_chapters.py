@@ -131,9 +131,9 @@ def test_each_chapter_has_the_spine_in_order(chapters):
     assert spines == dict.fromkeys(spines, SPINE)
 
 
-def test_cells_are_short_narrow_and_offline(chapters):
+def test_cells_are_short_narrow_and_offline(lessons):
     """A long cell is a listing, not a step; the reader stops running it."""
-    found = each_page(chapters, cell_complaints)
+    found = each_page(lessons, cell_complaints)
     assert not found, "\n".join(found)
 
 

@@ -86,9 +86,9 @@ def complaints(notebooks, parser, check):
     ]
 
 
-def test_no_number_is_typed(chapters, parser):
+def test_no_number_is_typed(lessons, parser):
     """A typed number is wrong as soon as the cell beside it changes."""
-    found = complaints(chapters, parser, typed_numbers)
+    found = complaints(lessons, parser, typed_numbers)
     assert not found, "\n".join(found)
 
 
