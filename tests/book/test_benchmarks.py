@@ -16,6 +16,7 @@ MODEL = (
 # The two runs of model.py take longer than five seconds, for each starts three
 # processes that import PyTorch and transformers.
 SMALL = [
+    "inference.py --rows 2 --threads 1 --new-tokens 5 --rounds 1",
     "inference_constrained.py --tokens 600 --rounds 1",
     "kernels.py --interpret",
     f"{MODEL} --families Llama",

@@ -17,6 +17,7 @@ from scratchlm.cli.train import check_device, need_torch
 
 if TYPE_CHECKING:
     from scratchlm.inference.sampling.sampler import Sampler
+    from scratchlm.inference.sampling.stopping import Stop
     from scratchlm.model.transformer.transformer import Transformer
 
 BETWEEN = b"---\n"  # the line between two samples
@@ -253,25 +254,21 @@ class Generate:
         from scratchlm.inference.cache.generate import (  # noqa: PLC0415
             generate,
         )
-        from scratchlm.inference.sampling.stopping import (  # noqa: PLC0415
-            AnyOf,
-            StopTexts,
-        )
         from scratchlm.inference.sampling.streaming import (  # noqa: PLC0415
             TextStream,
         )
 
-        tokenizer, ends = speaker.tokenizer, speaker.ends
-        stops = [StopTexts(tokenizer, self.stop)] if self.stop else []
+        ends = speaker.ends
         steps = generate(
             speaker.model,
             [ids] * self.n,
             max_new_tokens=most,
             sampler=sampler,
-            stop=AnyOf(lambda written: written[-1] in ends, *stops),
+            stop=self._stop(speaker),
         )
         streams = [
-            TextStream(tokenizer, stop=self.stop) for _ in range(self.n)
+            TextStream(speaker.tokenizer, stop=self.stop)
+            for _ in range(self.n)
         ]
         out = Samples(self.n)
         times, n_written = [perf_counter()], 0
@@ -290,6 +287,17 @@ class Generate:
         out.finish()
         start, first, *_, last = [*times, times[-1]]
         return Timing(len(ids), n_written, first - start, last - first)
+
+    def _stop(self, speaker: Speaker) -> "Stop":
+        """Return what ends a sample: the model's own end, or a text."""
+        from scratchlm.inference.sampling.stopping import (  # noqa: PLC0415
+            AnyOf,
+            StopTexts,
+        )
+
+        ends = speaker.ends
+        texts = [StopTexts(speaker.tokenizer, self.stop)] if self.stop else []
+        return AnyOf(lambda written: written[-1] in ends, *texts)
 
 
 def told(timing: Timing) -> str:
