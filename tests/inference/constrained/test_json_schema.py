@@ -52,7 +52,11 @@ def grammar_or_none(schema):
 def walk(grammar, seed):
     """A text of the grammar: any bytes first, then those that end it."""
     draw, text, state = random.Random(seed), b"", grammar.start()
-    closing = b'"by-}],0123456789nulatrfesx'
+    # Patterns without anchors end with one of two letters, and go on with
+    # the other.
+    orders = [
+        b'"' + two + b"-}],0123456789nulatrfesx" for two in (b"by", b"yb")
+    ]
     while True:
         bytes_ = [b for b in range(256) if state.expression.first >> b & 1]
         long = len(text) > 20 or not bytes_
@@ -61,6 +65,7 @@ def walk(grammar, seed):
         assert len(text) < 400
         byte = draw.choice(bytes_)
         if long:
+            closing = draw.choice(orders)
             byte = min(bytes_, key=lambda b: closing.find(b) % 1000)
         text, state = text + bytes([byte]), state.advance(byte)
 
