@@ -173,3 +173,11 @@ def test_what_cannot_be_written_is_refused(small, build, prompts):
     refuse("60 tokens", prompts(small, 20), n=5, cache=cache)
     endless = SinkCache(model, 16)
     complete(model, prompts(small, 60), max_new_tokens=50, cache=endless)
+
+
+@pytest.mark.parametrize("tokens", [[1, 2], torch.tensor([1, 2])])
+def test_a_prompt_is_a_row_among_rows(tokens, small, build, unchecked):
+    """A single prompt without its brackets: an error of Python's about a
+    number that is no list."""
+    with pytest.raises(ValueError, match="also for a single prompt"):
+        complete(build(small), tokens, max_new_tokens=2)

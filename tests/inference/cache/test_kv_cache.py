@@ -101,6 +101,18 @@ def test_padding_inside_of_a_text_is_refused(small, build, prompts):
         complete(model, prompts(small, 2, 3), max_new_tokens=1, cache=cache)
 
 
+def test_a_text_goes_on_in_its_own_row(small, build, prompts):
+    """Rows that have stopped left the cache, and another text goes on in
+    their place."""
+    model, cache = build(small), cache_for(build(small))
+    rows = prompts(small, 4, 4, 4)
+    first = complete(model, rows, max_new_tokens=2)
+    complete(model, rows, max_new_tokens=2, cache=cache, stop={first[1][0]})
+    assert cache.n_rows < 3
+    with pytest.raises(ValueError, match="3 rows go on with"):
+        complete(model, prompts(small, 2, 2, 2), max_new_tokens=1, cache=cache)
+
+
 def test_a_model_that_looks_ahead_has_no_cache(small, build):
     """An encoder's keys change with each token behind them."""
     core = partial(DotProduct, mask=Everything())

@@ -163,8 +163,7 @@ def generate(  # noqa: PLR0913
             longer than the model's context; when the first token is asked
             for.
     """
-    rows = tokens.tolist() if isinstance(tokens, Tensor) else tokens
-    rows = [list(row) for row in rows]
+    rows = _rows(tokens)
     cache = cache_for(model) if cache is None else cache
     _check_length(model, rows, max_new_tokens, cache)
     ends = stop if callable(stop) else _stop_at(stop)
@@ -232,6 +231,17 @@ def complete(  # noqa: PLR0913
             written[row].append(token)
     ends = frozenset() if callable(stop) else frozenset(stop)
     return [row[:-1] if row[-1] in ends else row for row in written]
+
+
+def _rows(tokens: Tensor | Sequence[Sequence[int]]) -> list[list[int]]:
+    found = tokens.tolist() if isinstance(tokens, Tensor) else tokens
+    try:
+        return [list(row) for row in found]
+    except TypeError:
+        raise ValueError(
+            "the prompts are one row of numbers; give a list of rows, or a "
+            "tensor of two axes, also for a single prompt"
+        ) from None
 
 
 def _stop_at(ids: Collection[int]) -> Stop:

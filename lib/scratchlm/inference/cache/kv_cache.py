@@ -65,6 +65,7 @@ class KVCache:
         self.layers = list(layers)
         # How many positions at the left of each row are no text.
         self.padding: Tensor | None = None
+        self.n_rows = 0
         self.device = torch.device("cpu")
 
     @property
@@ -91,10 +92,16 @@ class KVCache:
             device: of the tensor.
 
         Raises:
-            ValueError: the cache holds something, and the rows are of
-                unlike length: padding would stand inside of a text.
+            ValueError: the cache holds something, and the rows are more or
+                fewer, or of unlike length: padding would stand inside of a
+                text.
         """
-        self.device = device
+        if self.length and len(rows) != self.n_rows:
+            raise ValueError(
+                f"{len(rows)} rows go on with {self.n_rows} texts in this "
+                "cache; give one for each that has not stopped"
+            )
+        self.n_rows, self.device = len(rows), device
         lengths = [len(row) for row in rows]
         longest = max(lengths)
         if min(lengths) < longest:
@@ -130,6 +137,7 @@ class KVCache:
         Args:
             rows: their numbers, from 0.
         """
+        self.n_rows = len(rows)
         for layer in self.layers:
             layer.keep(rows)
         if self.padding is not None:
