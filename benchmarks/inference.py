@@ -112,6 +112,8 @@ def measure(
     folder: Path, dtype: str, tokens: torch.Tensor, args: argparse.Namespace
 ) -> tuple[dict[tuple[str, int], float], dict[str, list[list[int]]]]:
     """Seconds of each side and number of threads, the sides in turn."""
+    # PyTorch compiles one function eight times at most, and then no more.
+    torch.compiler.reset()
     made = {
         side: make(folder, DTYPES[dtype], args.new_tokens)
         for side, make in SIDES.items()

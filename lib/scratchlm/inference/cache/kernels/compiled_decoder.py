@@ -46,6 +46,11 @@ class CompiledDecoder(nn.Module):
     serves them all. Use it with
     :class:`~scratchlm.inference.cache.static.StaticCache`.
 
+    A batch of another size, other slots and another number of threads are
+    compiled anew, which takes seconds. PyTorch does so eight times for one
+    kind of block in a process, then warns, and goes on uncompiled;
+    ``torch.compiler.reset()`` lets it begin again.
+
     Args:
         model: a transformer; its weights are shared, not copied.
     """
