@@ -1,6 +1,6 @@
 """Text from a model, token by token."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from sys import maxsize
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from scratchlm.inference.cache.kv_cache import Admitted, Where, cache_for
 from scratchlm.inference.sampling.history import History
 from scratchlm.inference.sampling.sampler import Sampler, greedy
-
-# Whether a row ends with what it has written.
-Stop = Callable[[Sequence[int]], bool]
+from scratchlm.inference.sampling.stopping import Stop, StopTokens
 
 
 @runtime_checkable
@@ -166,7 +164,7 @@ def generate(  # noqa: PLR0913
     rows = _rows(tokens)
     cache = cache_for(model) if cache is None else cache
     _check_length(model, rows, max_new_tokens, cache)
-    ends = stop if callable(stop) else _stop_at(stop)
+    ends = _ends(stop)
     history = History(rows)
     logits = read(model, rows, cache, chunk=chunk)
     places = list(range(len(rows)))  # of the live rows in the cache
@@ -244,9 +242,10 @@ def _rows(tokens: Tensor | Sequence[Sequence[int]]) -> list[list[int]]:
         ) from None
 
 
-def _stop_at(ids: Collection[int]) -> Stop:
-    some = frozenset(ids)
-    return lambda written: written[-1] in some
+def _ends(stop: Stop | Collection[int]) -> Stop:
+    if callable(stop):
+        return stop
+    return StopTokens(stop) if stop else lambda written: False
 
 
 def _check_prompts(rows: Sequence[Sequence[int]]) -> None:

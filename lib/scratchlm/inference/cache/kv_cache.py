@@ -41,7 +41,32 @@ class Where(NamedTuple):
     positions: Int[Tensor, "B T"] | None = None
 
 
-class KVCache:
+class LayeredCache:
+    """A layer's cache for each layer of a model.
+
+    Args:
+        layers: one for each.
+    """
+
+    def __init__(self, layers: Sequence[KeptLayer]):
+        self.layers = list(layers)
+
+    @property
+    def length(self) -> int:
+        """Number of positions that every layer has been given."""
+        return self.layers[0].seen
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the buffers of all layers, in bytes."""
+        return sum(layer.n_bytes for layer in self.layers)
+
+    def __getitem__(self, layer: int) -> KeptLayer:
+        """Return the cache of one layer, counted from 0."""
+        return self.layers[layer]
+
+
+class KVCache(LayeredCache):
     """Keys and values of the positions that a model has read.
 
     ::
@@ -62,25 +87,11 @@ class KVCache:
     fixed = False  # a row that has stopped leaves
 
     def __init__(self, layers: Sequence[KeptLayer]):
-        self.layers = list(layers)
+        super().__init__(layers)
         # How many positions at the left of each row are no text.
         self.padding: Tensor | None = None
         self.n_rows = 0
         self.device = torch.device("cpu")
-
-    @property
-    def length(self) -> int:
-        """Number of positions that every layer has been given."""
-        return self.layers[0].seen
-
-    @property
-    def n_bytes(self) -> int:
-        """Memory of the buffers of all layers, in bytes."""
-        return sum(layer.n_bytes for layer in self.layers)
-
-    def __getitem__(self, layer: int) -> KeptLayer:
-        """Return the cache of one layer, counted from 0."""
-        return self.layers[layer]
 
     def admit(
         self, rows: Sequence[Sequence[int]], device: torch.device

@@ -6,7 +6,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from scratchlm.inference.cache.kv_cache import Admitted, Where, window_of
+from scratchlm.inference.cache.kv_cache import (
+    Admitted,
+    LayeredCache,
+    Where,
+    window_of,
+)
 from scratchlm.model.attention.documents import Documents
 from scratchlm.model.attention.masks import Mask
 
@@ -121,7 +126,7 @@ class StaticLayer:
         self.parts = tuple(part.index_select(0, rows) for part in self.parts)
 
 
-class StaticCache:
+class StaticCache(LayeredCache):
     """Keys and values of a known number of positions, in fixed buffers.
 
     Its tensors have one shape from the first token to the last, which a
@@ -154,25 +159,12 @@ class StaticCache:
                     "sees; use the cache of cache_for with this mask"
                 )
         n_layers = len(model.blocks)  # type: ignore[arg-type]
+        self.slots = [StaticLayer(n_slots) for _ in range(n_layers)]
+        super().__init__(self.slots)
         self.n_slots = n_slots
-        self.layers = [StaticLayer(n_slots) for _ in range(n_layers)]
         self.lengths: list[int] = []
         self.live: list[int] = []
         self._unread = 0
-
-    @property
-    def length(self) -> int:
-        """Number of slots that the longest row has filled."""
-        return self.layers[0].seen
-
-    @property
-    def n_bytes(self) -> int:
-        """Memory of the buffers of all layers, in bytes."""
-        return sum(layer.n_bytes for layer in self.layers)
-
-    def __getitem__(self, layer: int) -> StaticLayer:
-        """Return the cache of one layer, counted from 0."""
-        return self.layers[layer]
 
     def admit(
         self, rows: Sequence[Sequence[int]], device: torch.device
@@ -222,13 +214,13 @@ class StaticCache:
                 f"all {self.n_slots} slots of the cache are filled; give it "
                 "as many as the prompt and the new tokens take"
             )
-        device = self.layers[0].parts[0].device
+        device = self.slots[0].parts[0].device
         # A row that has stopped may have filled its last slot.
         slots = [min(n, self.n_slots - 1) for n in self.lengths]
         at = torch.tensor(slots, device=device)
         for row in self.live:
             self.lengths[row] += 1
-        for layer in self.layers:
+        for layer in self.slots:
             layer.at, layer.seen = at, max(self.lengths)
         return Where(Slots(at, self.n_slots), at[:, None])
 
