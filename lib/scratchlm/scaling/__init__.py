@@ -1,0 +1,1 @@
+"""One process to many: every parallelism, each equal to one process."""

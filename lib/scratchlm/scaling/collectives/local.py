@@ -1,0 +1,466 @@
+"""Ranks on this machine: processes that run one function together."""
+
+import faulthandler
+import io
+import linecache
+import os
+import re
+import signal
+import sys
+import time
+from collections import ChainMap
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from multiprocessing import (
+    Pipe,
+    get_all_start_methods,
+    get_context,
+    parent_process,
+)
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from traceback import TracebackException
+from types import CodeType, TracebackType
+from typing import Any, ClassVar
+
+import cloudpickle
+import torch
+from torch import distributed as dist
+
+from scratchlm.foundation.parallel import once_closed
+
+# Seconds. Guessed: how long the ranks that fail after the first one are
+# heard, to tell which was first; and how long a stack takes to be written.
+GRACE = 0.5
+# Above the caller's limit, so that the caller is the one who says where the
+# ranks stand, and not gloo that it heard nothing.
+BEYOND = 60.0
+
+_FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.M)
+
+
+class RankError(RuntimeError):
+    """One of the ranks failed, and the others were ended.
+
+    Args:
+        rank: which failed first.
+        world_size: how many there were.
+        told: its traceback, or how it died.
+    """
+
+    def __init__(self, rank: int, world_size: int, told: str):
+        super().__init__(rank, world_size, told)
+        self.rank, self.world_size, self.told = rank, world_size, told
+
+    def __str__(self) -> str:
+        return (
+            f"rank {self.rank} of {self.world_size} failed first, and the "
+            f"others were ended:\n{self.told}"
+        )
+
+
+class RankTimeout(TimeoutError):
+    """The ranks did not finish in time, and were ended.
+
+    Args:
+        seconds: the limit.
+        stacks: by rank, for those that had not finished: where they stood,
+            the innermost call first.
+    """
+
+    def __init__(self, seconds: float, stacks: dict[int, str]):
+        super().__init__(seconds, stacks)
+        self.seconds, self.stacks = seconds, stacks
+
+    def __str__(self) -> str:
+        where = "".join(
+            f"\nrank {rank} stood in\n{stack}"
+            for rank, stack in self.stacks.items()
+        )
+        return (
+            f"after {self.seconds:g} seconds these ranks had not finished: "
+            f"{', '.join(map(str, self.stacks))}. Find the collective for "
+            f"which one waits and the others do not, or give a longer "
+            f"timeout.{where}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """What a rank says of one call."""
+
+    at: float  # of a clock that all processes of the machine share
+    printed: str
+    result: Any = None
+    # Formatted by the caller, who knows the lines of a notebook's cells.
+    failure: TracebackException | str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Which rank a process is, and of what."""
+
+    rank: int
+    world_size: int
+    folder: str  # for what the ranks and the caller share
+    threads: int
+    seconds: float  # for which a collective waits
+
+
+class Ranks:
+    """Processes that form one process group, and run what they are given.
+
+    A start takes a moment, so that one start serves many calls::
+
+        with Ranks(4) as ranks:
+            sums = ranks(sum_of_squares, vectors)
+
+    A function is called as ``function(group, *args)`` with the gloo group of
+    all ranks first. It may be one of a notebook's cell, or a closure. A
+    script starts ranks below ``if __name__ == "__main__":``, as always with
+    :mod:`multiprocessing`.
+
+    Args:
+        world_size: W, how many.
+        threads: of each, for PyTorch.
+        timeout: seconds of one call, after which it counts as hung.
+
+    Raises:
+        ValueError: an argument below one, or a timeout of nothing.
+    """
+
+    def __init__(
+        self, world_size: int, *, threads: int = 1, timeout: float = 300.0
+    ):
+        for name, n in (("world_size", world_size), ("threads", threads)):
+            if n < 1:
+                raise ValueError(f"{name} is {n}; give 1 or more")
+        if not timeout > 0:
+            raise ValueError(
+                f"timeout is {timeout}; give the seconds that one call may "
+                f"take, above 0"
+            )
+        self.world_size, self.timeout = world_size, timeout
+        self._folder = TemporaryDirectory(prefix="ranks-")
+        self._pipes: list[Connection] = []
+        self._processes: list[BaseProcess] = []
+        try:
+            for rank in range(world_size):
+                self._start(rank, threads)
+            self(_present)
+        except RankError as error:
+            raise RankError(
+                error.rank,
+                world_size,
+                f"{error.told}It was about to join the others. A script "
+                f'starts ranks below `if __name__ == "__main__":`, since each '
+                f"rank reads the script too.",
+            ) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def __call__(self, function: Callable[..., Any], *args: Any) -> list[Any]:
+        """Run a function on every rank.
+
+        Args:
+            function: called as ``function(group, *args)``; what it prints
+                is printed here once all have finished, rank by rank.
+            args: the same for all ranks.
+
+        Returns:
+            What each rank returned, in their order.
+
+        Raises:
+            RankError: a rank raised or died; the traceback is that of the
+                first. The ranks have ended.
+            RankTimeout: some did not finish; it says where each stood. The
+                ranks have ended.
+            ValueError: the ranks had ended before.
+        """
+        if self.ended:
+            raise ValueError(
+                f"these {self.world_size} ranks have ended; start new ones "
+                f"with Ranks({self.world_size})"
+            )
+        try:
+            return self._call(_packed((function, args)))
+        except BaseException:  # an interrupt too: nothing may stay behind
+            self.close()
+            raise
+
+    @property
+    def ended(self) -> bool:
+        """Whether the ranks were closed, or ended since one had failed."""
+        return not self._processes
+
+    def close(self) -> None:
+        """End the ranks, whatever they do."""
+        for process in self._processes:
+            process.kill()
+        for process, pipe in zip(self._processes, self._pipes, strict=True):
+            process.join()
+            pipe.close()
+        self._processes, self._pipes = [], []
+        self._folder.cleanup()
+
+    def __enter__(self) -> "Ranks":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _start(self, rank: int, threads: int) -> None:
+        # A server that has imported torch forks each rank in an instant.
+        # Windows can only spawn, and imports torch once for each.
+        ours, theirs = Pipe()
+        place = _Place(
+            rank=rank,
+            world_size=self.world_size,
+            folder=self._folder.name,
+            threads=threads,
+            seconds=self.timeout + BEYOND,
+        )
+        process: BaseProcess
+        if "forkserver" in get_all_start_methods():
+            context = get_context("forkserver")
+            context.set_forkserver_preload(["torch.distributed", __name__])
+            process = context.Process(target=_serve, args=(place, theirs))
+        else:
+            process = get_context("spawn").Process(
+                target=_serve, args=(place, theirs)
+            )
+        process.daemon = True
+        self._pipes.append(ours)
+        self._processes.append(process)
+        process.start()
+        theirs.close()
+
+    def _call(self, work: bytes) -> list[Any]:
+        limit = time.monotonic() + self.timeout
+        for pipe in self._pipes:
+            try:
+                pipe.send_bytes(work)
+            except OSError:
+                break  # its death is seen below
+        told: dict[int, _Told] = {}
+        while len(told) < self.world_size:
+            left = limit - time.monotonic()
+            if not self._listen(told, left):
+                waiting = sorted({*range(self.world_size)} - {*told})
+                raise RankTimeout(self.timeout, self._stacks(waiting))
+            if self._failed(told):
+                self._raise_first(told)
+        for rank in range(self.world_size):
+            _show(rank, told[rank].printed)
+        return [told[rank].result for rank in range(self.world_size)]
+
+    def _listen(self, told: dict[int, _Told], seconds: float) -> bool:
+        """Take in what ranks say; False where none did in time."""
+        pipes = {
+            pipe: rank
+            for rank, pipe in enumerate(self._pipes)
+            if rank not in told
+        }
+        # A dead rank's pipe is at its end, which ``wait`` reports too.
+        ready = wait([*pipes], max(0.0, seconds))
+        for pipe in ready:
+            assert isinstance(pipe, Connection)
+            rank = pipes[pipe]
+            try:
+                told[rank] = cloudpickle.loads(pipe.recv_bytes())
+            except (EOFError, ConnectionResetError):
+                told[rank] = self._death(rank)
+        return bool(ready)
+
+    def _death(self, rank: int) -> _Told:
+        process = self._processes[rank]
+        process.join(GRACE)
+        code = process.exitcode
+        if code is not None and code < 0:
+            how = f"was killed by {signal.Signals(-code).name}"
+        else:
+            how = f"ended with exit code {code} in the middle of its work"
+        # The others fail because of it, so it is the first whatever the time.
+        return _Told(at=0.0, printed="", failure=f"the process {how}\n")
+
+    @staticmethod
+    def _failed(told: dict[int, _Told]) -> dict[int, _Told]:
+        return {r: t for r, t in told.items() if t.failure is not None}
+
+    def _raise_first(self, told: dict[int, _Told]) -> None:
+        """Hear the ranks that fail a moment later, and raise the first."""
+        limit = time.monotonic() + GRACE
+        while len(told) < self.world_size and self._listen(
+            told, limit - time.monotonic()
+        ):
+            continue
+        failed = self._failed(told)
+        first = min(failed, key=lambda rank: failed[rank].at)
+        for rank in sorted(told):
+            _show(rank, told[rank].printed)
+        told_first = failed[first].failure
+        if isinstance(told_first, TracebackException):
+            told_first = "".join(told_first.format())
+        raise RankError(first, self.world_size, told_first or "")
+
+    def _stacks(self, ranks: list[int]) -> dict[int, str]:
+        if not hasattr(signal, "SIGUSR1"):
+            return dict.fromkeys(ranks, "  (not known on this system)")
+        for rank in ranks:
+            pid = self._processes[rank].pid
+            assert pid is not None
+            os.kill(pid, signal.SIGUSR1)
+        time.sleep(GRACE)
+        return {
+            rank: _own_part(_stack_file(self._folder.name, rank).read_text())
+            for rank in ranks
+        }
+
+
+def run(
+    function: Callable[..., Any],
+    world_size: int,
+    *args: Any,
+    threads: int = 1,
+    timeout: float = 300.0,
+) -> list[Any]:
+    """Start ranks, run a function on each, and end them.
+
+    Args:
+        function: called as ``function(group, *args)``.
+        world_size: W, how many ranks.
+        args: the same for all ranks.
+        threads: of each rank, for PyTorch.
+        timeout: seconds until the ranks count as hung.
+
+    Returns:
+        What each rank returned, in their order.
+
+    Raises:
+        RankError: a rank raised or died.
+        RankTimeout: some did not finish.
+        ValueError: an argument below one.
+    """
+    with Ranks(world_size, threads=threads, timeout=timeout) as ranks:
+        return ranks(function, *args)
+
+
+def _serve(place: _Place, pipe: Connection) -> None:
+    """Be a rank: join the group, then do what comes through the pipe."""
+    # A terminal sends an interrupt to all; the caller ends the ranks.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        once_closed(parent.sentinel, partial(os._exit, 1))
+    # Kept open: the handler of the signal writes into it.
+    stack = _stack_file(place.folder, place.rank).open("w")
+    if hasattr(faulthandler, "register"):
+        faulthandler.register(
+            signal.SIGUSR1, file=stack, all_threads=False, chain=False
+        )
+    torch.set_num_threads(place.threads)
+    dist.init_process_group(
+        "gloo",
+        store=dist.FileStore(  # type: ignore[attr-defined]
+            str(Path(place.folder) / "store"), place.world_size
+        ),
+        rank=place.rank,
+        world_size=place.world_size,
+        timeout=timedelta(seconds=place.seconds),
+    )
+    while True:
+        try:
+            work = pipe.recv_bytes()
+        except EOFError:
+            return
+        pipe.send_bytes(_tell(work))
+
+
+def _tell(work: bytes) -> bytes:
+    """Do a piece of work, and pack what there is to say of it."""
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            function, args = cloudpickle.loads(work)
+            result = function(dist.group.WORLD, *args)
+        return _packed(
+            _Told(
+                at=time.monotonic(), printed=printed.getvalue(), result=result
+            )
+        )
+    except BaseException as error:
+        trace = error.__traceback__
+        failure = TracebackException(
+            type(error), error, trace and trace.tb_next, lookup_lines=False
+        )
+        return _packed(
+            _Told(
+                at=time.monotonic(),
+                printed=printed.getvalue(),
+                failure=failure,
+            )
+        )
+
+
+def _code_with_file(code: CodeType) -> tuple[Any, ...]:
+    kind, args = cloudpickle.Pickler.dispatch_table[CodeType](code)
+    return kind, tuple(
+        code.co_filename if arg == "<dynamic-code>" else arg for arg in args
+    )
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Keep the file of a function, which cloudpickle calls dynamic code."""
+
+    dispatch_table: ClassVar[Any] = ChainMap(
+        {CodeType: _code_with_file},
+        cloudpickle.Pickler.dispatch_table,
+    )
+
+
+def _packed(thing: object) -> bytes:
+    file = io.BytesIO()
+    _Pickler(file).dump(thing)
+    return file.getvalue()
+
+
+def _present(group: dist.ProcessGroup) -> int:
+    return group.rank()
+
+
+def _show(rank: int, printed: str) -> None:
+    for line in printed.splitlines():
+        sys.stdout.write(f"rank {rank}: {line}\n")
+
+
+def _stack_file(folder: str, rank: int) -> Path:
+    return Path(folder) / f"stack-{rank}"
+
+
+def _own_part(stack: str) -> str:
+    """Format a stack that faulthandler wrote, with the lines of source.
+
+    What every rank has, the loop that serves it, is cut, as are PyTorch's
+    own decorators.
+    """
+    lines = []
+    for file, number, name in _FRAME.findall(stack):
+        if file == __file__:
+            break
+        if file.endswith("c10d_logger.py"):
+            continue
+        lines.append(f'  File "{file}", line {number}, in {name}')
+        source = linecache.getline(file, int(number)).strip()
+        lines += [f"    {source}"] if source else []
+    return "\n".join(lines)
