@@ -1,0 +1,1 @@
+"""Faster ways around the ring."""
