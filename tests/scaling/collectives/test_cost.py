@@ -45,7 +45,7 @@ def test_at_the_crossover_both_take_as_long(size):
 def test_a_fit_finds_the_link_that_took_the_times(alpha, beta, sizes):
     """The largest message decides alone, and the latency is noise."""
     link = Link(alpha=alpha, beta=beta)
-    found = fit_link(sizes, [link.message(n) for n in sizes])
+    found = fit_link([*map(float, sizes)], [link.message(n) for n in sizes])
     for n in sizes:
         assert found.message(n) == pytest.approx(link.message(n), rel=1e-6)
 
