@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -101,9 +101,7 @@ class DataParallel:
             for some in plan_buckets(trained, most=most, first=first)
         ]
         self._hooks = [
-            p.register_post_accumulate_grad_hook(  # type: ignore[no-untyped-call]
-                partial(self._arrived, bucket, index)
-            )
+            _when_ready(p, partial(self._arrived, bucket, index))
             for bucket in self.buckets
             for index, p in enumerate(bucket.parameters)
         ]
@@ -187,3 +185,9 @@ class DataParallel:
         for bucket in self.buckets:
             bucket.give()
         self._begun = False
+
+
+def _when_ready(p: nn.Parameter, call: Callable[[Tensor], None]) -> Any:
+    """Let a function be called each time a gradient is complete."""
+    register: Callable[..., Any] = p.register_post_accumulate_grad_hook
+    return register(call)
