@@ -13,6 +13,7 @@ from scratchlm.cli.corpus import Corpus
 from scratchlm.cli.dedup import Dedup
 from scratchlm.cli.generate import Generate
 from scratchlm.cli.options import say
+from scratchlm.cli.plan import Plan
 from scratchlm.cli.plot import Plot
 from scratchlm.cli.tokenize import Tokenize
 from scratchlm.cli.train import Recipes, Resume, Train, train_command
@@ -32,6 +33,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "resume": Resume,
         "plot": Plot,
         "generate": Generate,
+        "plan": Plan,
     }
 )
 
