@@ -26,6 +26,7 @@ from scratchlm.scaling.pipeline_parallel import (
     zb_v,
 )
 from scratchlm.training.objective.loss import Loss, n_valid, next_token_loss
+from scratchlm.training.optimizers.adam import AdamW
 from scratchlm.training.pretraining.micro_batches import (
     TokenBatch,
     micro_batches,
@@ -175,8 +176,8 @@ def train(group, config, schedule, n_steps):
     model, pipeline = build(config), make(group, config, schedule)
     mine = named(pipeline.stages)
     settings = {"lr": 1e-3, "weight_decay": 0.1, "eps": 1e-6}
-    ours = torch.optim.AdamW(mine.values(), **settings)
-    reference = torch.optim.AdamW(model.parameters(), **settings)
+    ours = AdamW(mine.values(), **settings)
+    reference = AdamW(model.parameters(), **settings)
     losses = []
     for step in range(n_steps):
         parts, count = parts_of(draw(step))

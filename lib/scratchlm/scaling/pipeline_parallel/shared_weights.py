@@ -23,7 +23,8 @@ def add_shared_gradients(
         group: all ranks.
         other: the rank of the other copy.
     """
-    theirs, mine = torch.empty_like(mine), mine.contiguous()
+    mine = mine.contiguous()
+    theirs = torch.empty_like(mine)
     sending = dist.isend(mine, group=group, group_dst=other)
     taking = dist.irecv(theirs, group=group, group_src=other)
     assert sending is not None

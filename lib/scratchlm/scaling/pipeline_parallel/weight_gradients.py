@@ -101,5 +101,5 @@ def _add(
     rows: Float[Tensor, "rows out"],
 ) -> None:
     # The order of factors of PyTorch's own backward, for the same bits.
-    due = (x.flatten(0, -2).T @ rows).T
+    due = rows.T @ x.flatten(0, -2)
     weight.grad = due if weight.grad is None else weight.grad.add_(due)
