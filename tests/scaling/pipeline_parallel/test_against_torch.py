@@ -176,17 +176,20 @@ def test_orders_are_those_of_torch_s_schedule(compared, kind):
 
 
 def accumulate_twice(group):
-    """A gradient after one step, after two, and what two should give."""
+    """How far gradients of two equal steps are from g + g / m, by name."""
     _, step, stages = torch_s(group, gpipe(2, N_MICRO), "ScheduleGPipe")
     step()
     once = {name: grad.clone() for name, grad in named(stages).items()}
     step()
     twice = named(stages)
-    return [float((twice[name] / grad).mean()) for name, grad in once.items()]
+    return [
+        float((twice[name] - grad * (1 + 1 / N_MICRO)).norm() / grad.norm())
+        for name, grad in once.items()
+    ]
 
 
 def test_torch_s_scaling_makes_accumulation_a_moving_average(ranks):
     """Fails when torch's behaviour changes, of which the chapter warns:
     scale_grads, on by default, divides the sum of earlier steps again."""
-    for ratios in ranks(2)(accumulate_twice):
-        assert ratios == pytest.approx([1 + 1 / N_MICRO] * len(ratios))
+    for off in ranks(2)(accumulate_twice):
+        assert max(off) < 1e-5

@@ -301,6 +301,7 @@ def four_ranks(group):
     return found
 
 
+@pytest.mark.slow  # four processes start
 def test_four_ranks_have_the_gradients_of_one_process(ranks):
     """A rank that is neither first nor last, which two ranks never have."""
     for found in ranks(4)(four_ranks):
