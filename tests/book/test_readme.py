@@ -26,7 +26,7 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
 def commands(n=0):
     """The commands of one block."""
     blocks = re.findall(r"```sh\n(python -m .*?)```", README, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     return re.findall(r"^python -m scratchlm (.+)$", blocks[n], re.MULTILINE)
 
 
@@ -57,6 +57,13 @@ def test_the_commands_from_text_to_shards_run(tmp_path, monkeypatch):
     for line in lines:
         assert main(shlex.split(line)) == 0
     assert len(TokenShards("shards", BPETokenizer.load("tok"))) > 1000
+
+
+def test_the_command_that_plans_runs(capsys):
+    """A model or a chip that was renamed after the page was written."""
+    (line,) = commands(2)
+    assert main(shlex.split(line)) == 0
+    assert "dp 64" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def job(mesh, **changes):
     ("given", "reason", "message"),
     [
         (job(Mesh(dp=4)), "world", "4 processes for 8 chips; make dp 8"),
-        (job(Mesh(dp=2, tp=3)), "world", "others divisors of 8"),
+        (job(Mesh(dp=2, tp=3)), "world", "whose product divides 8"),
         (
             replace(job(Mesh(tp=8)), model=named("qwen3-0.6b"), n_tokens=8),
             None,

@@ -210,7 +210,7 @@ def check(job: Job, n_chips: int) -> None:
         raise Uneven(
             "world",
             f"the mesh {mesh} has {mesh.world} processes for {n_chips} "
-            f"chips; make dp {_filled(mesh, n_chips)}",
+            f"chips; {_filled(mesh, n_chips)}",
         )
     _check_model(job.model, mesh)
     _check_pieces(job)
@@ -219,8 +219,8 @@ def check(job: Job, n_chips: int) -> None:
 def _filled(mesh: Mesh, n_chips: int) -> str:
     rest = mesh.world // mesh.dp
     if n_chips % rest:
-        return f"what is left over, and the others divisors of {n_chips}"
-    return str(n_chips // rest)
+        return f"choose tp, pp and cp whose product divides {n_chips}"
+    return f"make dp {n_chips // rest}"
 
 
 def _check_model(model: ModelShape, mesh: Mesh) -> None:
