@@ -28,6 +28,11 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch import distributed as dist
 
+# Renamed in PyTorch 2.13, where the old name warns.
+_reduce_scatter: Callable[..., object] = getattr(
+    dist, "reduce_scatter_single", None
+) or getattr(dist, "reduce_scatter_tensor")  # noqa: B009
+
 
 def copy_to(
     x: Shaped[Tensor, "..."], group: dist.ProcessGroup
@@ -222,21 +227,27 @@ def gradcheck_across(
     (gradient,) = torch.autograd.grad(y, x, weights)
 
     @torch.no_grad()
-    def loss(moved: Tensor) -> Tensor:
-        value = (function(moved) * weights).sum()
-        return value if alike_out else _summed(value, group)
+    def loss(step: Tensor) -> Tensor:
+        return (function(x + step.view_as(x)) * weights).sum()
 
-    worst = torch.zeros((), dtype=torch.float64)
-    for owner in range(1 if alike_in else group.size()):
-        mine = alike_in or owner == group.rank()
-        for i in range(_count_at(owner, x.numel(), group)):
+    counts = torch.zeros(group.size(), dtype=torch.int64)
+    counts[group.rank()] = x.numel()
+    dist.all_reduce(counts, group=group)
+    owners = [group.rank()] if alike_in else range(group.size())
+    slopes = []
+    for owner in owners:
+        for i in range(int(counts[owner])):
             step = torch.zeros(x.numel(), dtype=x.dtype)
-            if mine:
+            if owner == group.rank():
                 step[i] = eps
-            step = step.view_as(x)
-            slope = (loss(x + step) - loss(x - step)) / (2 * eps)
-            if mine:
-                worst = worst.maximum((slope - gradient.flatten()[i]).abs())
+            slopes.append((loss(step) - loss(-step)) / (2 * eps))
+    slope = torch.stack(slopes) if slopes else x.new_zeros(0)
+    if not alike_out:
+        dist.all_reduce(slope, group=group)
+    begin = 0 if alike_in else int(counts[: group.rank()].sum())
+    mine = slope[begin : begin + x.numel()]
+    off = (mine - gradient.flatten()).abs()
+    worst = off.amax() if len(off) else off.new_zeros(())
     dist.all_reduce(worst, dist.ReduceOp.MAX, group=group)
     return worst.item()
 
@@ -369,7 +380,7 @@ def _scattered(
     for into, part in zip(padded, torch.split(rows, sizes), strict=True):
         into[: len(part)] = part
     mine = torch.empty_like(padded[0])
-    dist.reduce_scatter_tensor(mine, padded.flatten(0, 1), group=group)
+    _reduce_scatter(mine, padded.flatten(0, 1), group=group)
     return mine[: sizes[group.rank()]].movedim(0, dim).contiguous()
 
 
@@ -379,12 +390,6 @@ def _exchanged(
     got = x.new_empty(sum(received), *x.shape[1:])
     dist.all_to_all_single(got, x.contiguous(), received, sent, group=group)
     return got
-
-
-def _count_at(owner: int, n: int, group: dist.ProcessGroup) -> int:
-    count = torch.tensor(n)
-    dist.broadcast(count, group=group, group_src=owner)
-    return int(count.item())
 
 
 def _checked(

@@ -456,7 +456,7 @@ def _own_part(stack: str) -> str:
     """
     lines = []
     for file, number, name in _FRAME.findall(stack):
-        if file == __file__:
+        if name == _tell.__name__ and Path(file).name == Path(__file__).name:
             break
         if file.endswith("c10d_logger.py"):
             continue
