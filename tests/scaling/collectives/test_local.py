@@ -113,7 +113,7 @@ def test_the_first_rank_that_fails_is_the_one_that_is_shown():
     assert "rank 2 of 4 failed first" in told
     assert "KeyError: 'the cause'" in told
     assert 'raise KeyError("the cause")' in told  # the line of source
-    assert "in _tell" not in told
+    assert "in tell" not in told
     wait_until(lambda: all(map(gone, pids)))
 
 
@@ -162,7 +162,7 @@ def test_a_hang_says_where_each_rank_stands():
     for stack in hang.value.stacks.values():
         assert "in cross" in stack
         assert "# nobody sends" in stack
-        assert "_serve" not in stack
+        assert "serve" not in stack
 
 
 def test_ranks_that_failed_say_that_they_have_ended():

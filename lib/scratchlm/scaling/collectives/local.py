@@ -1,38 +1,33 @@
 """Ranks on this machine: processes that run one function together."""
 
-import faulthandler
-import io
-import linecache
 import os
-import re
 import signal
 import sys
 import time
-from collections import ChainMap
 from collections.abc import Callable
-from contextlib import redirect_stdout
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
 from multiprocessing import (
     Pipe,
     get_all_start_methods,
     get_context,
-    parent_process,
 )
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from traceback import TracebackException
-from types import CodeType, TracebackType
-from typing import Any, ClassVar
+from types import TracebackType
+from typing import Any
 
 import cloudpickle
-import torch
 from torch import distributed as dist
 
-from scratchlm.foundation.parallel import once_closed
+from scratchlm.scaling.collectives.rank_process import (
+    Place,
+    Told,
+    packed,
+    serve,
+    stack_file,
+    stack_of,
+)
 
 # Seconds. Guessed: how long the ranks that fail after the first one are
 # heard, to tell which was first; and how long a stack takes to be written.
@@ -40,8 +35,6 @@ GRACE = 0.5
 # Above the caller's limit, so that the caller is the one who says where the
 # ranks stand, and not gloo that it heard nothing.
 BEYOND = 60.0
-
-_FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.M)
 
 
 class RankError(RuntimeError):
@@ -88,28 +81,6 @@ class RankTimeout(TimeoutError):
             f"which one waits and the others do not, or give a longer "
             f"timeout.{where}"
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Told:
-    """What a rank says of one call."""
-
-    at: float  # of a clock that all processes of the machine share
-    printed: str
-    result: Any = None
-    # Formatted by the caller, who knows the lines of a notebook's cells.
-    failure: TracebackException | str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Place:
-    """Which rank a process is, and of what."""
-
-    rank: int
-    world_size: int
-    folder: str  # for what the ranks and the caller share
-    threads: int
-    seconds: float  # for which a collective waits
 
 
 class Ranks:
@@ -189,7 +160,7 @@ class Ranks:
                 f"with Ranks({self.world_size})"
             )
         try:
-            return self._call(_packed((function, args)))
+            return self._call(packed((function, args)))
         except BaseException:  # an interrupt too: nothing may stay behind
             self.close()
             raise
@@ -224,7 +195,7 @@ class Ranks:
         # A server that has imported torch forks each rank in an instant.
         # Windows can only spawn, and imports torch once for each.
         ours, theirs = Pipe()
-        place = _Place(
+        place = Place(
             rank=rank,
             world_size=self.world_size,
             folder=self._folder.name,
@@ -234,11 +205,11 @@ class Ranks:
         process: BaseProcess
         if "forkserver" in get_all_start_methods():
             context = get_context("forkserver")
-            context.set_forkserver_preload(["torch.distributed", __name__])
-            process = context.Process(target=_serve, args=(place, theirs))
+            context.set_forkserver_preload([serve.__module__])
+            process = context.Process(target=serve, args=(place, theirs))
         else:
             process = get_context("spawn").Process(
-                target=_serve, args=(place, theirs)
+                target=serve, args=(place, theirs)
             )
         process.daemon = True
         self._pipes.append(ours)
@@ -253,7 +224,7 @@ class Ranks:
                 pipe.send_bytes(work)
             except OSError:
                 break  # its death is seen below
-        told: dict[int, _Told] = {}
+        told: dict[int, Told] = {}
         while len(told) < self.world_size:
             left = limit - time.monotonic()
             if not self._listen(told, left):
@@ -265,7 +236,7 @@ class Ranks:
             _show(rank, told[rank].printed)
         return [told[rank].result for rank in range(self.world_size)]
 
-    def _listen(self, told: dict[int, _Told], seconds: float) -> bool:
+    def _listen(self, told: dict[int, Told], seconds: float) -> bool:
         """Take in what ranks say; False where none did in time."""
         pipes = {
             pipe: rank
@@ -283,7 +254,7 @@ class Ranks:
                 told[rank] = self._death(rank)
         return bool(ready)
 
-    def _death(self, rank: int) -> _Told:
+    def _death(self, rank: int) -> Told:
         process = self._processes[rank]
         process.join(GRACE)
         code = process.exitcode
@@ -292,13 +263,13 @@ class Ranks:
         else:
             how = f"ended with exit code {code} in the middle of its work"
         # The others fail because of it, so it is the first whatever the time.
-        return _Told(at=0.0, printed="", failure=f"the process {how}\n")
+        return Told(at=0.0, printed="", failure=f"the process {how}\n")
 
     @staticmethod
-    def _failed(told: dict[int, _Told]) -> dict[int, _Told]:
+    def _failed(told: dict[int, Told]) -> dict[int, Told]:
         return {r: t for r, t in told.items() if t.failure is not None}
 
-    def _raise_first(self, told: dict[int, _Told]) -> None:
+    def _raise_first(self, told: dict[int, Told]) -> None:
         """Hear the ranks that fail a moment later, and raise the first."""
         limit = time.monotonic() + GRACE
         while len(told) < self.world_size and self._listen(
@@ -323,7 +294,7 @@ class Ranks:
             os.kill(pid, signal.SIGUSR1)
         time.sleep(GRACE)
         return {
-            rank: _own_part(_stack_file(self._folder.name, rank).read_text())
+            rank: stack_of(stack_file(self._folder.name, rank).read_text())
             for rank in ranks
         }
 
@@ -356,85 +327,6 @@ def run(
         return ranks(function, *args)
 
 
-def _serve(place: _Place, pipe: Connection) -> None:
-    """Be a rank: join the group, then do what comes through the pipe."""
-    # A terminal sends an interrupt to all; the caller ends the ranks.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    if parent is not None:
-        once_closed(parent.sentinel, partial(os._exit, 1))
-    # Kept open: the handler of the signal writes into it.
-    stack = _stack_file(place.folder, place.rank).open("w")
-    if hasattr(faulthandler, "register"):
-        faulthandler.register(
-            signal.SIGUSR1, file=stack, all_threads=False, chain=False
-        )
-    torch.set_num_threads(place.threads)
-    dist.init_process_group(
-        "gloo",
-        store=dist.FileStore(  # type: ignore[attr-defined]
-            str(Path(place.folder) / "store"), place.world_size
-        ),
-        rank=place.rank,
-        world_size=place.world_size,
-        timeout=timedelta(seconds=place.seconds),
-    )
-    while True:
-        try:
-            work = pipe.recv_bytes()
-        except EOFError:
-            return
-        pipe.send_bytes(_tell(work))
-
-
-def _tell(work: bytes) -> bytes:
-    """Do a piece of work, and pack what there is to say of it."""
-    printed = io.StringIO()
-    try:
-        with redirect_stdout(printed):
-            function, args = cloudpickle.loads(work)
-            result = function(dist.group.WORLD, *args)
-        return _packed(
-            _Told(
-                at=time.monotonic(), printed=printed.getvalue(), result=result
-            )
-        )
-    except BaseException as error:
-        trace = error.__traceback__
-        failure = TracebackException(
-            type(error), error, trace and trace.tb_next, lookup_lines=False
-        )
-        return _packed(
-            _Told(
-                at=time.monotonic(),
-                printed=printed.getvalue(),
-                failure=failure,
-            )
-        )
-
-
-def _code_with_file(code: CodeType) -> tuple[Any, ...]:
-    kind, args = cloudpickle.Pickler.dispatch_table[CodeType](code)
-    return kind, tuple(
-        code.co_filename if arg == "<dynamic-code>" else arg for arg in args
-    )
-
-
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """Keep the file of a function, which cloudpickle calls dynamic code."""
-
-    dispatch_table: ClassVar[Any] = ChainMap(
-        {CodeType: _code_with_file},
-        cloudpickle.Pickler.dispatch_table,
-    )
-
-
-def _packed(thing: object) -> bytes:
-    file = io.BytesIO()
-    _Pickler(file).dump(thing)
-    return file.getvalue()
-
-
 def _present(group: dist.ProcessGroup) -> int:
     return group.rank()
 
@@ -442,25 +334,3 @@ def _present(group: dist.ProcessGroup) -> int:
 def _show(rank: int, printed: str) -> None:
     for line in printed.splitlines():
         sys.stdout.write(f"rank {rank}: {line}\n")
-
-
-def _stack_file(folder: str, rank: int) -> Path:
-    return Path(folder) / f"stack-{rank}"
-
-
-def _own_part(stack: str) -> str:
-    """Format a stack that faulthandler wrote, with the lines of source.
-
-    What every rank has, the loop that serves it, is cut, as are PyTorch's
-    own decorators.
-    """
-    lines = []
-    for file, number, name in _FRAME.findall(stack):
-        if name == _tell.__name__ and Path(file).name == Path(__file__).name:
-            break
-        if file.endswith("c10d_logger.py"):
-            continue
-        lines.append(f'  File "{file}", line {number}, in {name}')
-        source = linecache.getline(file, int(number)).strip()
-        lines += [f"    {source}"] if source else []
-    return "\n".join(lines)
