@@ -28,7 +28,7 @@ def test_the_readme_s_command_prints_meshes(capsys):
     first, second, header, *lines = out.splitlines()
     assert "8.0 billion parameters, 256 rows of 8192 tokens" in first
     assert "refused" in second
-    assert header.split()[:4] == ["mesh", "ZeRO", "again", "rows"]
+    assert header.split()[:4] == ["mesh", "ZeRO", "recompute", "rows"]
     assert lines[0].startswith("dp 64 ")
     assert lines[3].startswith("the first, dp 64")
     assert "waiting" in lines[4] or "computing" in lines[4]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from scratchlm.scaling.accounting.search import Found
 
 _HEADER = (
-    f"{'mesh':26} {'ZeRO':>4} {'again':9} {'rows':>4} {'chunks':>6} "
+    f"{'mesh':26} {'ZeRO':>4} {'recompute':9} {'rows':>4} {'chunks':>6} "
     f"{'seconds':>8} {'GB':>4} {'MFU':>5} {'bubble':>6} {'wait':>5}"
 )
 

@@ -36,6 +36,17 @@ def test_products_are_at_most_what_a_data_sheet_promises():
             chip.peak("int3")
 
 
+def test_large_products_reach_more_and_never_more_than_the_peak():
+    """A power law that passes what the chip can do."""
+    chip = CHIPS["h100"]
+    some, more = (chip.reached("bfloat16", x) for x in (1e12, 4e12))
+    assert some == chip.kernel_rate * chip.peak("bfloat16")
+    assert more == pytest.approx(4**chip.kernel_slope * some)
+    assert chip.reached("bfloat16", 1e30) == chip.peak("bfloat16")
+    steady = CHIPS["a100"]
+    assert steady.reached("bfloat16", 1e9) == steady.reached("bfloat16", 1e12)
+
+
 def test_nodes_are_full_and_chips_are_known():
     """A hundred chips on twelve and a half nodes."""
     with pytest.raises(ValueError, match=r"100 chips do not fill.*take 96"):

@@ -37,17 +37,18 @@ def test_every_job_comes_out_even():
 
 
 @pytest.mark.parametrize("chip", ["a100", "h100", "h100-500w"])
-def test_one_rate_for_each_chip_is_in_the_middle_of_its_runs(chip):
+def test_the_rates_of_a_chip_are_in_the_middle_of_its_runs(chip):
     """A kernel rate that was fitted to a favourite row."""
     errors = [r.time_error() for r in RUNS if r.seconds and r.chip == chip]
     assert abs(agreement(errors).median) < 0.03
     assert CHIPS[chip].kernel_rate < 0.75
 
 
-def test_two_thirds_are_within_a_tenth():
+def test_six_of_seven_are_within_a_tenth():
     """What the page says of all runs."""
     met = agreement(r.time_error() for r in RUNS if r.seconds)
-    assert met.within >= 58
+    assert met.within >= 76
+    assert met.n == 87
     held = agreement(r.memory_error() for r in RUNS if r.memory)
     assert held.within >= 10
 

@@ -1,10 +1,16 @@
 """Other people's tables: copied right, and predicted or missed."""
 
+from dataclasses import replace
 from statistics import median
 
 import pytest
 
-from scratchlm.scaling.accounting import model_flops
+from scratchlm.scaling.accounting import (
+    CHIPS,
+    Cluster,
+    model_flops,
+    plan,
+)
 from scratchlm.scaling.accounting.sharded_runs import (
     llama3,
     mpt,
@@ -27,11 +33,10 @@ def test_llama_3_has_sixteen_million_tokens_a_step():
         assert told == pytest.approx(mfu, abs=0.01)
 
 
-def test_llama_3_is_predicted_within_an_eighth():
-    """The page calls two of the three rows near misses."""
-    errors = [run.time_error() for run in llama3()]
-    assert max(map(abs, errors)) < 0.125
-    assert abs(errors[2]) < 0.1
+def test_llama_3_is_predicted_from_other_people_s_runs():
+    """A rate that holds for the runs that it was fitted to alone: the
+    H100's comes from models of 1 to 70 billion parameters."""
+    assert max(abs(run.time_error()) for run in llama3()) < 0.1
 
 
 def test_mosaicml_s_utilization_is_its_own():
@@ -52,19 +57,28 @@ def test_mosaicml_s_utilization_is_its_own():
         assert 100 * tokens * each / peak == pytest.approx(told, rel=0.01)
 
 
-def test_mosaicml_s_runs_are_a_fifth_off_at_most():
-    """Half of the runs on H100 are missed by more than a tenth, and the
-    page says which way: large products are faster than one rate allows,
-    small ones slower."""
-    errors = {chip: [] for chip in ("h100", "a100")}
+def test_mosaicml_s_runs_are_predicted():
+    """The fit itself: all on H100, and on A100 all but one."""
+    met = {chip: [] for chip in ("h100", "a100")}
     for run in mpt():
+        met[run.chip].append(abs(run.time_error()) < 0.1)
+    assert all(met["h100"])
+    assert sum(met["a100"]) >= 6
+
+
+def test_one_rate_for_all_products_would_miss_half():
+    """The page says which way: large products are faster than one rate
+    allows, small ones slower."""
+    chip = replace(CHIPS["h100"], kernel_rate=0.5, kernel_slope=0.0)
+    errors = []
+    for run in (r for r in mpt() if r.chip == "h100"):
+        where = Cluster(chip=chip, n_chips=run.n_chips)
         product = 2 * run.job.micro_tokens * run.job.model.d_model**2
-        errors[run.chip].append((product, run.time_error()))
-    assert max(abs(e) for _, e in errors["h100"]) < 0.25
-    assert sum(abs(e) < 0.1 for _, e in errors["a100"]) >= 6
-    large = median(e for n, e in errors["h100"] if n >= 6e11)
-    small = median(e for n, e in errors["h100"] if n < 3e11)
-    assert small < 0 < large
+        planned = plan(run.job, where).seconds
+        errors.append((product, planned / run.seconds - 1))
+    assert sum(abs(error) < 0.1 for _, error in errors) < 20
+    assert median(e for n, e in errors if n >= 6e11) > 0.1
+    assert median(e for n, e in errors if n < 3e11) < -0.03
 
 
 @pytest.mark.parametrize("run", GRID, ids=lambda r: str(r.job.mesh))
@@ -88,7 +102,8 @@ def test_what_is_missed_at_scale_is_shown():
     assert max(abs(r.time_error()) for r in runs if r.seconds) < 0.2
 
 
-def test_picotron_s_number_is_met_by_its_example():
-    """A run of which only the utilization is known."""
-    assert abs(picotron().time_error()) < 0.1
+def test_picotron_s_number_is_missed_by_its_example():
+    """A run of which only the utilization is known. The page calls it a
+    miss, of assumptions as much as of the planner."""
+    assert 0.1 < picotron().time_error() < 0.25
     assert "README" in picotron().assumed

@@ -118,7 +118,9 @@ def _stages(job: Job) -> list[tuple[int, bool]]:
 
 def _seconds(work: Work, job: Job, cluster: Cluster) -> float:
     chip = cluster.chip
-    reached = chip.peak(job.precision.dtype) * chip.kernel_rate
+    # Of a micro-batch with a square matrix, which stands for all products.
+    product = 2 * job.micro_tokens * job.model.d_model**2 / job.mesh.tp
+    reached = chip.reached(job.precision.dtype, product)
     bandwidth = chip.bandwidth * STREAM_RATE
     return max(work.flops / reached, work.read / bandwidth) + (
         work.moved / bandwidth
