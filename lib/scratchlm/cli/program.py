@@ -89,8 +89,8 @@ def _command(words: list[str]) -> Any:
         dict(COMMANDS),
         prog="scratchlm",
         description="Text for language models: make it, clean it, "
-        "deduplicate it, tokenize it. And models: train them on it, and let "
-        "them write.",
+        "deduplicate it, tokenize it. And models: plan them, train them on "
+        "it, and let them write.",
         args=words,
     )
 
