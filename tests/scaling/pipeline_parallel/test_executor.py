@@ -17,10 +17,13 @@ from scratchlm.model.transformer.transformer import (
     TransformerConfig,
 )
 from scratchlm.scaling.pipeline_parallel import (
+    Durations,
     Pipeline,
+    Timeline,
     gpipe,
     interleaved,
     one_forward_one_backward,
+    simulate,
     split_model,
     zb_h1,
     zb_v,
@@ -283,6 +286,29 @@ def test_what_is_done_is_what_the_schedule_says(ranks):
         crossings = {"interleaved": 3, "ZB-V": 2}.get(kind, 1)
         sent = sum(told[rank][kind].sent_bytes for rank in range(2))
         assert sent == 2 * crossings * bytes_of_all
+
+
+def walk(group, pace):
+    batch = draw()
+    schedule, parts = zb_h1(2, 3), list(micro_batches(batch, 3))
+    stages = split_model(build(SMALL), [group.rank()], 2)
+    pipeline = Pipeline(stages, schedule, group, pace=pace)
+    return pipeline.step(parts, int(n_valid(batch.targets))).events
+
+
+def test_a_pace_is_kept_and_nobody_runs_ahead(ranks):
+    """A measured timeline that no schedule allows: clocks of two processes
+    that cannot be compared, or a wait that is counted as work."""
+    pace = Durations(forward=0.03, backward_input=0.02, backward_weight=0.01)
+    events = [event for told in ranks(2)(walk, pace) for event in told]
+    schedule, ended = zb_h1(2, 3), {e.action: e.end for e in events}
+    assert len(ended) == 18
+    for event in events:
+        assert event.end - event.start >= pace(event.action)
+        source = schedule.source(event.action)
+        assert source is None or event.start >= ended[source]
+    ideal = simulate(schedule, pace).seconds
+    assert Timeline(events=tuple(events)).seconds >= ideal - 1e-6
 
 
 def four_ranks(group):

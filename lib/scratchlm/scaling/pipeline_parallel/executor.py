@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import torch
@@ -15,7 +15,10 @@ from scratchlm.scaling.pipeline_parallel.messages import Messages
 from scratchlm.scaling.pipeline_parallel.shared_weights import (
     add_shared_gradients,
 )
-from scratchlm.scaling.pipeline_parallel.simulator import Event
+from scratchlm.scaling.pipeline_parallel.simulator import (
+    Event,
+    Seconds,
+)
 from scratchlm.scaling.pipeline_parallel.stages import Stage
 from scratchlm.scaling.pipeline_parallel.weight_gradients import (
     WeightGradients,
@@ -89,6 +92,9 @@ class Pipeline:
         schedule: of all ranks.
         group: the ranks, in the order of the schedule's.
         loss: called with the head, what it reads, and targets.
+        pace: called with an action; the seconds that it takes at least. Who
+            gives one watches a schedule in slow motion, on fewer cores than
+            ranks too.
 
     Raises:
         ValueError: the group or the stages are not those of the schedule.
@@ -101,6 +107,7 @@ class Pipeline:
         group: dist.ProcessGroup,
         *,
         loss: HeadLoss = linear_head_loss,
+        pace: Seconds | None = None,
     ):
         if schedule.world_size != group.size():
             raise ValueError(
@@ -115,6 +122,7 @@ class Pipeline:
             )
         self.stages, self.schedule = dict(stages), schedule
         self.group, self.rank, self._loss = group, group.rank(), loss
+        self._pace = pace
         self._last_rank = schedule.rank_of[schedule.n_stages - 1]
 
     def step(self, parts: Sequence[TokenBatch], count: int) -> PipelineStep:
@@ -184,6 +192,9 @@ class Pipeline:
             Kind.BACKWARD_INPUT: self._backward,
             Kind.BACKWARD_WEIGHT: self._backward_weight,
         }[action.kind](action, came, work)
+        if self._pace is not None:
+            until = start + self._pace(action)
+            sleep(max(0.0, until - monotonic()))
         end = monotonic()
         if result is not None and self.schedule.target(action) is not None:
             work.messages.send(action, result)
