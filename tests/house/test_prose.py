@@ -13,7 +13,7 @@ NAMES = re.compile(
     | UTF-(8|16|32) | ISO[ -]8859-\d+ | U\+[0-9A-F]+ | Latin-1
     | (cl100k|o200k|p50k|r50k)(_base)? | SHA-\d+ | MD5 | base64
     | Python[ ]\d+(\.\d+)? | [A-Z][A-Z0-9]*\d+ | b?float\d+ | u?int\d+
-    | CC[ ]BY[ ]4\.0 | Apache(-|[ ])2\.0 | .*?1/\d
+    | 1F1B | CC[ ]BY[ ]4\.0 | Apache(-|[ ])2\.0 | .*?1/\d
     )\b""",
     re.X,
 )

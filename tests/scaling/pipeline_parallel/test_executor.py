@@ -105,6 +105,14 @@ def accumulate(model, parts, count):
     return sum(losses[1:], losses[0])
 
 
+def in_one_process(config, parts, count):
+    """The gradients by name, and the loss."""
+    model = build(config)
+    loss = accumulate(model, parts, count)
+    pairs = model.named_parameters(remove_duplicate=False)
+    return {name: weight.grad for name, weight in pairs}, loss
+
+
 def apart(found, due):
     """The distance of two tensors, over the length of the second."""
     return float((found - due).norm() / due.norm().clamp(min=1e-30))
@@ -131,15 +139,13 @@ def compare_gradients(group, configs, schedules):
     parts, count = parts_of(draw())
     found = {}
     for name, config in configs.items():
-        model = build(config)
-        due = accumulate(model, parts, count)
-        expected = dict(model.named_parameters(remove_duplicate=False))
+        expected, due = in_one_process(config, parts, count)
         for kind, schedule in schedules.items():
             pipeline = make(group, config, schedule())
             done = pipeline.step(parts, count)
             assert done.loss.count == due.count == count
             off = {
-                weight: apart(mine.grad, expected[weight].grad)
+                weight: apart(mine.grad, expected[weight])
                 for weight, mine in named(pipeline.stages).items()
             }
             off["loss"] = apart(done.loss.total, due.total)
@@ -246,13 +252,11 @@ def several_pipelines(group):
     batch = draw()
     parts = list(micro_batches(batch, 3))
     count = int(n_valid(batch.targets)) + 50
-    model = build(SMALL)
-    accumulate(model, parts, count)
-    expected = dict(model.named_parameters())
+    expected, _ = in_one_process(SMALL, parts, count)
     pipeline = make(group, SMALL, gpipe(2, 3))
     pipeline.step(parts, count)
     return all(
-        weight.grad.equal(expected[name].grad)
+        weight.grad.equal(expected[name])
         for name, weight in named(pipeline.stages).items()
     )
 
@@ -264,11 +268,10 @@ def test_the_count_is_that_of_all_pipelines(ranks):
 
 def look_at_work(group, schedules):
     parts, count = parts_of(draw())
-    found = {}
-    for kind, schedule in schedules.items():
-        done = make(group, SMALL, schedule()).step(parts, count)
-        found[kind] = done
-    return found
+    return {
+        kind: make(group, SMALL, schedule()).step(parts, count)
+        for kind, schedule in schedules.items()
+    }
 
 
 def test_what_is_done_is_what_the_schedule_says(ranks):
@@ -314,14 +317,12 @@ def test_a_pace_is_kept_and_nobody_runs_ahead(ranks):
 def four_ranks(group):
     parts, count = parts_of(draw())
     config = replace(SMALL, n_layers=8, tied=True)
-    model, found = build(config), {}
-    accumulate(model, parts, count)
-    expected = dict(model.named_parameters(remove_duplicate=False))
+    (expected, _), found = in_one_process(config, parts, count), {}
     for make_schedule in (one_forward_one_backward, zb_h1, zb_v):
         pipeline = make(group, config, make_schedule(4, 6))
         pipeline.step(parts, count)
         found[make_schedule.__name__] = max(
-            apart(weight.grad, expected[name].grad)
+            apart(weight.grad, expected[name])
             for name, weight in named(pipeline.stages).items()
         )
     return found
@@ -338,14 +339,12 @@ def test_four_ranks_have_the_gradients_of_one_process(ranks):
 def one_micro_batch_and_one_rank(group):
     """Fewer micro-batches than ranks."""
     parts, count = [draw()], int(n_valid(draw().targets))
-    model, found = build(SMALL), []
-    accumulate(model, parts, count)
-    expected = dict(model.named_parameters())
+    (expected, _), found = in_one_process(SMALL, parts, count), []
     for make_schedule in (gpipe, one_forward_one_backward, zb_h1, zb_v):
         pipeline = make(group, SMALL, make_schedule(2, 1))
         pipeline.step(parts, count)
         found += [
-            weight.grad.equal(expected[name].grad)
+            weight.grad.equal(expected[name])
             for name, weight in named(pipeline.stages).items()
         ]
     return all(found)
