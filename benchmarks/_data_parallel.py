@@ -69,82 +69,92 @@ def loss_of(model: Any, batch: tuple[Tensor, Tensor]) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 1), batch[1].flatten())
 
 
-def steps_of(
-    group: Any, size: str, shape: str
-) -> tuple[dict[str, Step], dict[str, nn.Module]]:
-    """A step of each way and setting, each with a model of its own."""
-    batch = draw(size, shape, group.rank())
-    steps: dict[str, Step] = {}
-    models: dict[str, nn.Module] = {}
+Steps = dict[str, tuple[Step, nn.Module]]
 
-    def add(name: str, model: nn.Module, backward: Step) -> None:
+
+def after_backward(group: Any, size: str, batch: Any) -> Steps:
+    """Sums of gradients once the backward pass is over."""
+
+    def made(way: Callable[..., None]) -> tuple[Step, nn.Module]:
+        model = build(size)
+
         def step() -> None:
-            backward()
-            model.zero_grad()
+            (loss_of(model, batch) / group.size()).backward()
+            way(model.parameters(), group)
 
-        steps[name], models[name] = step, model
+        return step, model
 
-    for name, way in [("ours, each", sum_each), ("ours, flat", sum_flat)]:
-        plain = build(size)
+    return {"ours, each": made(sum_each), "ours, flat": made(sum_flat)}
 
-        def after(plain: nn.Module = plain, way: Any = way) -> None:
-            (loss_of(plain, batch) / group.size()).backward()
-            way(plain.parameters(), group)
 
-        add(name, plain, after)
-    for label, most in OURS.items():
-        for overlap in (True, False):
-            model = build(size)
-            parallel = DataParallel(model, group, most=most, overlap=overlap)
+def in_buckets(group: Any, size: str, batch: Any) -> Steps:
+    """Our buckets, of every size, on the way and after."""
 
-            def ours(p: DataParallel = parallel) -> None:
-                p.backward(loss_of(p.model, batch) / group.size())
+    def made(most: int, overlap: bool) -> tuple[Step, nn.Module]:
+        model = build(size)
+        parallel = DataParallel(model, group, most=most, overlap=overlap)
 
-            when = "overlapped" if overlap else "after"
-            add(f"ours, {label}, {when}", model, ours)
-    for label, cap in THEIRS.items():
-        own = build(size)
+        def step() -> None:
+            parallel.backward(loss_of(model, batch) / group.size())
+
+        return step, model
+
+    return {
+        f"ours, {label}, {when}": made(most, when == "overlapped")
+        for label, most in OURS.items()
+        for when in ("overlapped", "after")
+    }
+
+
+def by_torch(group: Any, size: str, batch: Any) -> Steps:
+    """PyTorch's wrapper, with buckets of every size."""
+
+    def made(cap: int | None) -> tuple[Step, nn.Module]:
+        model = build(size)
         wrapped = nn.parallel.DistributedDataParallel(
-            own,
+            model,
             process_group=group,
             bucket_cap_mb=cap,
             gradient_as_bucket_view=True,
         )
+        return lambda: loss_of(wrapped, batch).backward(), model
 
-        def theirs(w: nn.Module = wrapped) -> None:
-            loss_of(w, batch).backward()
-
-        add(f"theirs, {label}", own, theirs)
-    return steps, models
+    return {f"theirs, {label}": made(cap) for label, cap in THEIRS.items()}
 
 
-def measure(
-    group: Any, size: str, shape: str, rounds: int
-) -> dict[str, list[float]]:
-    """Seconds of each step in each round, the steps in turn."""
-    steps, models = steps_of(group, size, shape)
-    kept: dict[str, list[Tensor]] = {}
-    for name, model in models.items():  # the first step, and its gradients
-        zero, model.zero_grad = model.zero_grad, list  # type: ignore
-        steps[name]()
-        kept[name] = [p.grad for p in model.parameters()]  # type: ignore
-        model.zero_grad = zero  # type: ignore[method-assign]
+def check_equal(steps: Steps) -> None:
+    """Take one step of each, and compare their gradients."""
+    kept: dict[str, list[Any]] = {}
+    for name, (step, model) in steps.items():
+        step()
+        kept[name] = [p.grad for p in model.parameters()]
         model.zero_grad()
     expected = kept["theirs, default"]
     for name, found in kept.items():
         for a, b in zip(found, expected, strict=True):
             if (a - b).norm() > CLOSE * b.norm():
                 raise ValueError(f"{name}: the gradients differ")
-    kept.clear()
+
+
+def measure(
+    group: Any, size: str, shape: str, rounds: int
+) -> dict[str, list[float]]:
+    """Seconds of each step in each round, the steps in turn."""
+    batch = draw(size, shape, group.rank())
+    steps: Steps = {}
+    for way in (after_backward, in_buckets, by_torch):
+        steps |= way(group, size, batch)
+    check_equal(steps)
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(rounds + 1):
-        for name, step in steps.items():
+        for name, (step, model) in steps.items():
             dist.barrier(group)
             start = perf_counter()
             step()
             dist.barrier(group)  # both ranks have ended
             if turn:
                 seconds[name].append(perf_counter() - start)
+            model.zero_grad()
     return seconds
 
 
