@@ -1,0 +1,314 @@
+"""One model on several ranks, each of which computes a part of each layer."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn import functional as F
+
+from scratchlm.model.transformer.transformer import Transformer
+from scratchlm.scaling.collectives.conjugate import (
+    all_gather,
+    copy_to,
+    gather_from,
+    reduce_scatter,
+    shard_sizes,
+    split_to,
+    sum_over,
+)
+from scratchlm.scaling.data_parallel.agreement import (
+    fingerprint,
+    require_same,
+)
+from scratchlm.scaling.tensor_parallel.plan import (
+    PLAN,
+    SEQUENCE_PLAN,
+    Cut,
+    Placed,
+    Plan,
+    place,
+)
+from scratchlm.scaling.tensor_parallel.vocabulary import (
+    VocabularyShard,
+    loss_of_shards,
+)
+from scratchlm.training.objective.loss import Loss, next_token_loss
+
+SEQUENCE = 1  # the dimension of positions in (B, T, D)
+
+
+class PartialLinear(nn.Linear):
+    """A linear layer over some of the inputs; whoever sums adds the bias."""
+
+    def forward(self, x: Float[Tensor, "*B I"]) -> Float[Tensor, "*B O"]:
+        """Return this rank's summand."""
+        return F.linear(x, self.weight)
+
+
+class TensorParallel:
+    """Cut a model along a plan, so that ranks compute its layers together.
+
+    The model is changed in place and not told: its modules get smaller
+    weights, and hooks at the entrance and the exit of each region.
+
+    Args:
+        model: the same on all ranks.
+        group: W ranks.
+        sequence: whether each rank also keeps only some of the positions
+            between the regions.
+        plan: a table of cuts; that of the book's transformer if None.
+
+    Raises:
+        ValueError: the ranks' models differ, heads do not divide by W, or
+            the plan does not fit the model.
+
+    Source: Shoeybi et al. 2019, "Megatron-LM"; for ``sequence`` Korthikanti
+    et al. 2022, section 4.2.
+    """
+
+    def __init__(
+        self,
+        model: Transformer,
+        group: dist.ProcessGroup,
+        *,
+        sequence: bool = False,
+        plan: Plan | None = None,
+    ):
+        self.model, self.group, self.sequence = model, group, sequence
+        if plan is None:
+            plan = SEQUENCE_PLAN if sequence else PLAN
+        require_same(fingerprint(model), group)
+        placed = place(model, plan)
+        _check_heads(placed, group.size())
+        self._n_tokens = 0  # of the rows that are under way
+        # Of each shard, the dimension that was cut and its whole length.
+        self._cut: dict[nn.Parameter, tuple[int, int]] = {}
+        self._shards: dict[Any, nn.Parameter] = {}  # tied ones stay tied
+        apply: dict[Cut, Callable[[Placed], None]] = {
+            Cut.ROWS: self._rows,
+            Cut.COLUMNS: self._columns,
+            Cut.VOCABULARY: self._vocabulary,
+            Cut.REGION: self._region,
+            Cut.SUMMED: self._summed,
+            Cut.SPLIT: self._split,
+            Cut.JOINED: self._joined,
+        }
+        for each in placed:
+            apply[each.cut](each)
+        self._shards.clear()  # it holds the whole model
+
+    def loss(
+        self,
+        tokens: Int[Tensor, "B T"],
+        targets: Int[Tensor, "B T"],
+        documents: Int[Tensor, "B T"] | None = None,
+    ) -> Loss:
+        """Return the loss, replicated, without ever gathering the logits.
+
+        Args:
+            tokens: the same on all ranks.
+            targets: the tokens that came next.
+            documents: as ``model.hidden`` takes them.
+
+        Raises:
+            ValueError: a token or a target is not in the vocabulary.
+        """
+        x = self.model.hidden(tokens, documents=documents)
+        summed = loss_of_shards(self.group, self.model.config.vocab_size)
+        weight: Tensor = self.model.head.weight
+        return next_token_loss(x, weight, targets, summed=summed)
+
+    def whole(
+        self, of: Callable[[nn.Parameter], Tensor | None] = lambda p: p
+    ) -> dict[str, Tensor]:
+        """Join the parts of all parameters, on each rank.
+
+        Args:
+            of: what of a parameter is wanted, such as its gradient:
+                ``lambda p: p.grad``. None is left out.
+
+        Returns:
+            Tensors under the names of the model that was cut, with which it
+            can be saved as one, or cut for another number of ranks.
+        """
+        named = self.model.named_parameters(remove_duplicate=False)
+        return {
+            name: self._join(p, x.detach())
+            for name, p in named
+            if (x := of(p)) is not None
+        }
+
+    def gradient_norm(self) -> float:
+        """Return the 2-norm of all gradients, each number counted once."""
+        squares = torch.zeros(2, dtype=torch.float64)
+        for p in self.model.parameters():
+            if p.grad is not None:
+                part = p.grad.double().square().sum().cpu()
+                squares[int(p in self._cut)] += part
+        dist.all_reduce(squares[1:], group=self.group)
+        return float(squares.sum().sqrt())
+
+    def clip_gradients(self, max_norm: float) -> float:
+        """Shorten all gradients together to a length; return the old one.
+
+        Raises:
+            ValueError: the length isn't above 0.
+        """
+        if not max_norm > 0:
+            raise ValueError(f"max_norm is {max_norm}; give more than 0")
+        norm = self.gradient_norm()
+        if norm > max_norm:
+            for p in self.model.parameters():
+                if p.grad is not None:
+                    p.grad.mul_(max_norm / norm)
+        return norm
+
+    def _join(self, p: nn.Parameter, x: Tensor) -> Tensor:
+        if p not in self._cut:
+            return x
+        dim, n = self._cut[p]
+        sizes = shard_sizes(n, self.group.size())
+        return gather_from(x, self.group, dim, sizes)
+
+    def _shard(self, p: Tensor, dim: int) -> nn.Parameter:
+        if p not in self._shards:
+            part = split_to(p.detach(), self.group, dim).clone()
+            shard = nn.Parameter(part, requires_grad=p.requires_grad)
+            self._shards[p] = shard
+            self._cut[shard] = dim, p.shape[dim]
+        return self._shards[p]
+
+    def _rows(self, placed: Placed) -> None:
+        linear = _linear(placed)
+        linear.weight = self._shard(linear.weight, 0)
+        if linear.bias is not None:
+            linear.bias = self._shard(linear.bias, 0)
+        linear.out_features = len(linear.weight)
+
+    def _columns(self, placed: Placed) -> None:
+        linear = _linear(placed)
+        part = PartialLinear(1, 1, bias=False)
+        part.weight = self._shard(linear.weight, 1)
+        part.out_features, part.in_features = part.weight.shape
+        part.bias = linear.bias
+        if self.sequence and part.bias is not None:
+            self._sum_gradient(part.bias)
+        self.model.set_submodule(placed.name, part)
+
+    def _vocabulary(self, placed: Placed) -> None:
+        module = placed.module
+        n = self.model.config.vocab_size
+        if isinstance(module, nn.Embedding):
+            shard = VocabularyShard(
+                self._shard(module.weight, 0), n, self.group
+            )
+            self.model.set_submodule(placed.name, shard)
+            return
+        linear = _linear(placed)
+        linear.weight = self._shard(linear.weight, 0)
+        linear.out_features = len(linear.weight)
+        sizes = shard_sizes(n, self.group.size())
+        linear.register_forward_pre_hook(
+            lambda module, args: (copy_to(args[0], self.group), *args[1:])
+        )
+        linear.register_forward_hook(
+            lambda module, args, x: gather_from(x, self.group, -1, sizes)
+        )
+
+    def _region(self, placed: Placed) -> None:
+        module: Any = placed.module
+        if hasattr(module, "n_heads"):
+            module.n_heads //= self.group.size()
+            module.n_kv_heads //= self.group.size()
+
+        def leave(module: nn.Module, args: Any, x: Tensor) -> Tensor:
+            x = self._leave(x)
+            for part in module.children():
+                if isinstance(part, PartialLinear) and part.bias is not None:
+                    x = x + part.bias  # once, and not on each rank
+            return x
+
+        module.register_forward_pre_hook(
+            lambda module, args: (self._enter(args[0]), *args[1:])
+        )
+        module.register_forward_hook(leave)
+
+    def _enter(self, x: Tensor) -> Tensor:
+        if self.sequence:
+            return all_gather(x, self.group, SEQUENCE, self._sizes())
+        return copy_to(x, self.group)
+
+    def _leave(self, x: Tensor) -> Tensor:
+        if self.sequence:
+            return reduce_scatter(x, self.group, SEQUENCE)
+        return sum_over(x, self.group)
+
+    def _sizes(self) -> list[int]:
+        return shard_sizes(self._n_tokens, self.group.size())
+
+    def _summed(self, placed: Placed) -> None:
+        for p in placed.module.parameters():
+            self._sum_gradient(p)
+
+    def _sum_gradient(self, p: nn.Parameter) -> None:
+        def total(gradient: Tensor) -> Tensor:
+            whole = gradient.contiguous()
+            whole = whole.clone() if whole is gradient else whole
+            dist.all_reduce(whole, group=self.group)
+            return whole
+
+        p.register_hook(total)  # type: ignore[no-untyped-call]
+
+    def _split(self, placed: Placed) -> None:
+        def split(module: nn.Module, args: Any, x: Tensor) -> Tensor:
+            self._n_tokens = x.shape[SEQUENCE]
+            return split_to(x, self.group, SEQUENCE)
+
+        placed.module.register_forward_hook(split)
+
+    def _joined(self, placed: Placed) -> None:
+        self._summed(placed)
+        placed.module.register_forward_hook(
+            lambda module, args, x: gather_from(
+                x, self.group, SEQUENCE, self._sizes()
+            )
+        )
+
+
+def _linear(placed: Placed) -> nn.Linear:
+    if not isinstance(placed.module, nn.Linear):
+        raise ValueError(
+            f"the plan cuts {placed.name} by {placed.cut}, but it is a "
+            f"{type(placed.module).__name__}; only linear layers are cut so"
+        )
+    return placed.module
+
+
+def _check_heads(placed: list[Placed], size: int) -> None:
+    for each in placed:
+        module: Any = each.module
+        if each.cut is not Cut.REGION or not hasattr(module, "n_heads"):
+            continue
+        for name in ("n_heads", "n_kv_heads"):
+            n = getattr(module, name)
+            if n % size:
+                raise ValueError(
+                    f"{name} of {each.name} is {n}, which {size} ranks do "
+                    f"not share; use a number of ranks that divides {n}"
+                )
+        if hasattr(module.core, "n_heads"):
+            raise ValueError(
+                f"the core of {each.name}, {type(module.core).__name__}, "
+                f"treats each head in its own way and would take this rank's "
+                f"heads for the first ones; use a core that treats all alike"
+            )
+        for norm in (module.q_norm, module.k_norm):
+            wide = [p for p in norm.parameters() if p.ndim > 1]
+            if wide:
+                raise ValueError(
+                    f"{each.name} norms all heads together, and a rank has "
+                    f"some of them; use norm_each_head"
+                )
