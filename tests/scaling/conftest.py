@@ -1,11 +1,13 @@
 """Ranks that many tests use, since each start takes a moment."""
 
+import os
 import sys
 from functools import partial
+from multiprocessing import forkserver, get_context
+from pathlib import Path
 
 import cloudpickle
 import pytest
-from jaxtyping import install_import_hook
 
 from scratchlm.scaling.collectives.local import Ranks
 
@@ -28,7 +30,6 @@ class Kept:
         if ranks is None or ranks.ended:
             ranks = Ranks(world_size, timeout=120.0)
             self.running[world_size] = ranks
-            ranks(check_types)
         try:
             return ranks(function, *args)
         finally:
@@ -39,16 +40,19 @@ class Kept:
             ranks.close()
 
 
-def check_types(group):
-    """Check shapes and types in the ranks as the tests do here."""
-    install_import_hook(["scratchlm"], "beartype.beartype")
-
-
-cloudpickle.register_pickle_by_value(sys.modules[__name__])
+@pytest.fixture(scope="session", autouse=True)
+def server():
+    """Start the server that all ranks are forked from, with what they need:
+    shapes and types are checked in them as they are here."""
+    here = str(Path(__file__).parent)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([here, *sys.path]))
+        get_context("forkserver").set_forkserver_preload(["checked_ranks"])
+        forkserver.ensure_running()
 
 
 @pytest.fixture(scope="session")
-def ranks():
+def ranks(server):
     """Call it with a world size, then with ``(function, *args)``.
 
     ``ranks(2)(check, x)`` returns what ``check(group, x)`` returned on each

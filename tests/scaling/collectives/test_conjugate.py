@@ -213,3 +213,17 @@ def test_groups_of_some_ranks_sum_among_themselves(ranks):
         (18.0, 7.0),
         (18.0, 7.0),
     ]
+
+
+def test_shapes_are_checked_in_ranks_too(ranks):
+    """A suite that checks all shapes, but not those in other processes."""
+
+    def ask(group):
+        try:
+            sum_over("no tensor", group)
+        except AttributeError:
+            return "unchecked"
+        except Exception as error:
+            return type(error).__name__
+
+    assert ranks(2)(ask) == ["TypeCheckError"] * 2
