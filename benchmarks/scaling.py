@@ -1,7 +1,7 @@
 """Ranks on this machine, beside PyTorch's: same weights, same rows.
 
     python benchmarks/scaling.py
-    python benchmarks/scaling.py --only data-parallel
+    python benchmarks/scaling.py --only data-parallel    # or pipeline
     python benchmarks/scaling.py --model 0.2M --shape 2x16 --rounds 1
     python benchmarks/scaling.py --json
 
@@ -13,11 +13,13 @@ import argparse
 from collections.abc import Callable
 
 import _data_parallel
+import _pipeline
 from _output import Output, add_option
 
 Case = Callable[[Output, argparse.Namespace], None]
 CASES: dict[str, Case] = {
     "data-parallel": _data_parallel.data_parallel,
+    "pipeline": _pipeline.pipeline,
 }
 
 
@@ -27,6 +29,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--model", default="25M")
     parser.add_argument("--shape", default="4x128", help="rows x tokens")
+    parser.add_argument("--pipeline-rounds", type=int, default=7)
+    parser.add_argument(
+        "--unit",
+        type=float,
+        default=0.1,
+        help="seconds of an action of a pipeline in slow motion",
+    )
     add_option(parser)
     arguments = parser.parse_args()
     output = Output(as_json=arguments.json)
