@@ -248,7 +248,8 @@ def pipeline(output: Output, args: argparse.Namespace) -> None:
     )
     for name, lines in timelines(told).items():
         exact = FORMULAS[name](WORLD, N_MICRO)
-        found = median(line.bubble for line in lines)
+        # Whatever else runs makes a rank late, and never early.
+        found = min(line.bubble for line in lines)
         held = [rank[name][0].in_flight for rank in told]
         output.row(
             name, f"{exact:.4f}", f"{found:.4f}", f"{found / exact:.2f}", held

@@ -29,11 +29,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--model", default="25M")
     parser.add_argument("--shape", default="4x128", help="rows x tokens")
-    parser.add_argument("--pipeline-rounds", type=int, default=7)
+    parser.add_argument("--pipeline-rounds", type=int, default=5)
     parser.add_argument(
         "--unit",
         type=float,
-        default=0.1,
+        default=0.25,
         help="seconds of an action of a pipeline in slow motion",
     )
     add_option(parser)

@@ -19,7 +19,8 @@ SMALL = [
     "inference.py --rows 2 --threads 1 --new-tokens 5 --rounds 1",
     "inference_constrained.py --tokens 600 --rounds 1",
     "kernels.py --interpret",
-    "scaling.py --model 0.2M --shape 2x16 --rounds 1",
+    "scaling.py --model 0.2M --shape 2x16 --rounds 1 --pipeline-rounds 1"
+    " --unit 0.002",
     f"{MODEL} --families Llama",
     f"{MODEL} --families GPT-2 --shares",
     "model_claims.py --small",

@@ -1,6 +1,7 @@
 """Layers of one model on several ranks."""
 
 from scratchlm.scaling.pipeline_parallel.actions import Action, Kind, Schedule
+from scratchlm.scaling.pipeline_parallel.activations import KeptActivations
 from scratchlm.scaling.pipeline_parallel.costs import (
     bubble,
     interleaved_in_flight,
@@ -45,6 +46,7 @@ __all__ = [
     "Action",
     "Durations",
     "Event",
+    "KeptActivations",
     "Kind",
     "Messages",
     "Pipeline",
