@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -154,27 +155,29 @@ class TheirStep:
         )
 
 
-def real_work(
-    group: Any, size: str, n_tokens: int, rounds: int
-) -> tuple[dict[str, list[PipelineStep]], dict[str, list[float]]]:
-    """Steps of each schedule and side in turn: events, and seconds."""
+def sides(
+    group: Any, size: str, n_tokens: int
+) -> tuple[dict[str, Callable[[], Any]], dict[str, dict[int, Stage]]]:
+    """A step of each schedule and side, each with stages of its own."""
     batch, count = draw(n_tokens)
     parts = list(micro_batches(batch, N_MICRO))
     calls: dict[str, Callable[[], Any]] = {}
     stages: dict[str, dict[int, Stage]] = {}
     for name, (make, _, torch_name) in SCHEDULES.items():
         schedule = make(WORLD, N_MICRO)
-        for side in ("ours", "theirs"):
-            key = f"{name}, {side}"
-            stages[key] = build(size, schedule, group.rank())
-            if side == "ours":
-                pipeline = Pipeline(stages[key], schedule, group)
-                calls[key] = lambda p=pipeline: p.step(parts, count)
-            else:
-                calls[key] = TheirStep(
-                    stages[key], schedule, torch_name, group, n_tokens
-                )
-    for name in SCHEDULES:  # the first steps, which are slow
+        mine, other = (build(size, schedule, group.rank()) for _ in range(2))
+        pipeline = Pipeline(mine, schedule, group)
+        calls[f"{name}, ours"] = partial(pipeline.step, parts, count)
+        calls[f"{name}, theirs"] = TheirStep(
+            other, schedule, torch_name, group, n_tokens
+        )
+        stages |= {f"{name}, ours": mine, f"{name}, theirs": other}
+    return calls, stages
+
+
+def check(calls: dict[str, Any], stages: dict[str, dict[int, Stage]]) -> None:
+    """Take the first steps, which are slow, and compare both sides."""
+    for name in SCHEDULES:
         found = []
         for side in ("ours", "theirs"):
             calls[f"{name}, {side}"]()
@@ -183,6 +186,14 @@ def real_work(
             theirs = found[1][weight]
             if (ours - theirs).norm() > TOLERANCE * theirs.norm():
                 raise ValueError(f"{name}, {weight}: the gradients differ")
+
+
+def real_work(
+    group: Any, size: str, n_tokens: int, rounds: int
+) -> tuple[dict[str, list[PipelineStep]], dict[str, list[float]]]:
+    """Steps of each schedule and side in turn: events, and seconds."""
+    calls, stages = sides(group, size, n_tokens)
+    check(calls, stages)
     steps: dict[str, list[PipelineStep]] = {name: [] for name in SCHEDULES}
     seconds: dict[str, list[float]] = {key: [] for key in calls}
     for _ in range(rounds):
