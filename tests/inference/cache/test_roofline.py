@@ -1,19 +1,19 @@
 """The bound of a step, against a count of what the step does."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from scratchlm.inference.cache.generate import read, step
-from scratchlm.inference.cache.kernels.compiled_decoder import (
-    for_single_queries,
-)
 from scratchlm.inference.cache.kv_cache import cache_for
 from scratchlm.inference.cache.roofline import (
     StepCost,
     read_bandwidth,
     step_cost,
 )
+from scratchlm.model.attention.core_attention import ScoredAttention
 
 
 @pytest.mark.parametrize("name", ["rope", "multi-query", "multi-head", "tied"])
@@ -23,7 +23,7 @@ def test_operations_are_those_that_pytorch_counts(
     """A factor of two, or the cost of a prompt taken for that of a token."""
     config = variants[name]
     # Of PyTorch's own attention its counter knows no kernel for a CPU.
-    model = build(for_single_queries(config))
+    model = build(replace(config, core=ScoredAttention))
     cache = cache_for(model)
     rows = prompts(config, 9, 9, 9)
     read(model, rows, cache)

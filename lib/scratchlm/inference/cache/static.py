@@ -102,9 +102,10 @@ class StaticLayer:
         """
         if self.at is None:
             return self._read(k, v)
-        where = self.at[:, None, None, None]
+        rows = torch.arange(len(k), device=k.device)
         for part, new in zip(self.parts, (k, v), strict=True):
-            part.scatter_(2, where.expand(new.shape), new.detach())
+            # Not scatter_, for which a compiler copies the whole buffer.
+            part[rows, :, self.at] = new[:, :, 0].detach()
         return self.parts[0], self.parts[1]
 
     def _read(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:

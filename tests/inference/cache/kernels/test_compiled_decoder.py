@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+import torch
 
 from scratchlm.inference.cache.generate import complete
 from scratchlm.inference.cache.kernels.compiled_decoder import (
@@ -18,18 +19,32 @@ from scratchlm.model.attention.core_attention import DotProduct
 from scratchlm.model.attention.masks import Window
 from scratchlm.model.published.kernel_parts import with_kernels
 
-NAMES = ["rope", "every second layer has a window", "latents"]
+ROWS, ONE = (5, 2, 9), (5,)
+CASES = [
+    ("rope", ROWS),
+    ("rope", ONE),
+    ("every second layer has a window", ROWS),
+    ("latents", ONE),
+]
 
 
 @pytest.mark.slow  # it compiles, which takes seconds
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "lengths"), CASES)
 def test_compiled_equals_plain(  # noqa: PLR0917
-    name, variants, build, prompts, recorder, equal_to_whole_texts, unchecked
+    name,
+    lengths,
+    variants,
+    build,
+    prompts,
+    recorder,
+    equal_to_whole_texts,
+    unchecked,
 ):
     """A window taken for a constant, or a slot that the compiler fixed at
-    the place of the first step."""
+    the place of the first step; in one row, a projection that is summed
+    along the wrong axis."""
     config = with_kernels(variants[name])
-    model, rows = build(config), prompts(config, 5, 2, 9)
+    model, rows = build(config), prompts(config, *lengths)
     fast = CompiledDecoder(model)
     written = complete(
         fast,
@@ -62,15 +77,15 @@ print(counters["stats"]["unique_graphs"], len(counters["graph_break"]))
 @pytest.mark.slow  # it imports and compiles, which takes seconds
 def test_one_compilation_serves_all_layers_and_all_steps():
     """Each block, or each number of rows left, compiled anew: minutes before
-    a word. Checks of types would be compiled too, so it is a process without
-    them."""
+    a word. The second graph is that of the head. Checks of types would be
+    compiled too, so it is a process without them."""
     told = subprocess.run(
         [sys.executable, "-c", COUNT],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert told.stdout.split() == ["1", "0"]
+    assert told.stdout.split() == ["2", "0"]
 
 
 def test_weights_are_shared(variants, build):
@@ -80,6 +95,23 @@ def test_weights_are_shared(variants, build):
     own = {p.data_ptr() for p in model.parameters()}
     assert {p.data_ptr() for p in fast.parameters()} == own
     assert fast.step.head.weight is fast.step.embedding.tokens.weight
+
+
+def test_changes_of_weights_are_seen(variants, build, unchecked):
+    """A decoder that goes on with what the weights were when it was made,
+    after a step of training or after they have moved."""
+    model = build(variants["rope"])
+    fast, draw = CompiledDecoder(model), torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(generator=draw)
+    for weight, seen in zip(
+        model.parameters(), fast.step.parameters(), strict=True
+    ):
+        assert torch.equal(weight, seen)
+    model.to(torch.float64)
+    with pytest.raises(ValueError, match="make a new CompiledDecoder"):
+        complete(fast, [[1, 2]], max_new_tokens=2, cache=StaticCache(fast, 4))
 
 
 def test_cores_are_exchanged_wherever_they_stand(small):

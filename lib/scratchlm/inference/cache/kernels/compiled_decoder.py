@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from scratchlm.inference.cache.kernels.row_linear import exchange_linears
 from scratchlm.inference.cache.kernels.single_query import SingleQuery
 from scratchlm.inference.cache.static import Slots
 from scratchlm.model.attention.core_attention import DotProduct
@@ -18,6 +19,11 @@ from scratchlm.model.transformer.transformer import (
     Transformer,
     TransformerConfig,
 )
+
+# Inductor repeats a short computation wherever its result is read, such as
+# the norm of x for each row of a weight that x is multiplied by. From this
+# many inputs on it writes the result down instead; by default from 5.
+_OPTIONS = {"realize_reads_threshold": 2}
 
 
 def for_single_queries(config: TransformerConfig) -> TransformerConfig:
@@ -42,9 +48,9 @@ class CompiledDecoder(nn.Module):
 
     The prompt is read by the model as it is. Each later token goes through
     the same weights, in blocks that ``torch.compile`` has turned into a few
-    loops each. All blocks are alike to the compiler, so one compilation
-    serves them all. Use it with
-    :class:`~scratchlm.inference.cache.static.StaticCache`.
+    loops each, those of the linear layers included if there is one row. All
+    blocks are alike to the compiler, so one compilation serves them all. Use
+    it with :class:`~scratchlm.inference.cache.static.StaticCache`.
 
     A batch of another size, other slots and another number of threads are
     compiled anew, which takes seconds. PyTorch does so eight times for one
@@ -52,7 +58,9 @@ class CompiledDecoder(nn.Module):
     ``torch.compiler.reset()`` lets it begin again.
 
     Args:
-        model: a transformer; its weights are shared, not copied.
+        model: a transformer; its weights are shared, not copied, so that
+            changes in place are seen. Where others have taken their place,
+            as after ``model.to``, the next prompt is refused.
     """
 
     def __init__(self, model: Transformer):
@@ -67,8 +75,9 @@ class CompiledDecoder(nn.Module):
         self.step = step.to(next(model.parameters()).device).eval()
         if config.tied:
             self.step.head.weight = self.step.embedding.tokens.weight
-        for block in self.step.blocks:
-            block.compile(dynamic=False)
+        exchange_linears(self.step)
+        for part in (*self.step.blocks, self.step.head):
+            part.compile(dynamic=False, options=_OPTIONS)
 
     @property
     def blocks(self) -> nn.ModuleList:
@@ -77,8 +86,8 @@ class CompiledDecoder(nn.Module):
 
     @property
     def head(self) -> nn.Module:
-        """The head of the model."""
-        head: nn.Module = self.model.head
+        """The head of the model, compiled."""
+        head: nn.Module = self.step.head
         return head
 
     def hidden(
@@ -96,9 +105,23 @@ class CompiledDecoder(nn.Module):
             cache: see :class:`Transformer`.
             documents: see :class:`Transformer`.
             positions: see :class:`Transformer`.
+
+        Raises:
+            ValueError: the model has other weights than when this was made.
         """
         step = isinstance(documents, Slots)
+        if not step:
+            self._check_weights()
         x: Tensor = (self.step if step else self.model).hidden(
             tokens, cache=cache, documents=documents, positions=positions
         )
         return x
+
+    def _check_weights(self) -> None:
+        shared = self.step.state_dict()
+        for name, weight in self.model.state_dict().items():
+            if weight.data_ptr() != shared[name].data_ptr():
+                raise ValueError(
+                    f"{name} has been replaced since the decoder was made, "
+                    "which still has the old one; make a new CompiledDecoder"
+                )
