@@ -101,7 +101,7 @@ class DataParallel:
             for some in plan_buckets(trained, most=most, first=first)
         ]
         self._hooks = [
-            _when_ready(p, partial(self._arrived, bucket, index))
+            when_ready(p, partial(self._arrived, bucket, index))
             for bucket in self.buckets
             for index, p in enumerate(bucket.parameters)
         ]
@@ -187,7 +187,15 @@ class DataParallel:
         self._begun = False
 
 
-def _when_ready(p: nn.Parameter, call: Callable[[Tensor], None]) -> Any:
-    """Let a function be called each time a gradient is complete."""
+def when_ready(p: nn.Parameter, call: Callable[[Tensor], None]) -> Any:
+    """Let a function be called each time a gradient is complete.
+
+    Args:
+        p: whose gradient.
+        call: with the parameter.
+
+    Returns:
+        A handle, whose ``remove`` ends it.
+    """
     register: Callable[..., Any] = p.register_post_accumulate_grad_hook
     return register(call)

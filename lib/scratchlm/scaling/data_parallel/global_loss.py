@@ -1,7 +1,7 @@
 """The loss of all ranks as one sum over one count."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Int
@@ -9,7 +9,6 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.distributed import ProcessGroup
 
-from scratchlm.scaling.data_parallel.data_parallel import DataParallel
 from scratchlm.training.objective.loss import Loss, n_valid
 from scratchlm.training.pretraining.micro_batches import (
     TokenBatch,
@@ -19,6 +18,17 @@ from scratchlm.training.pretraining.micro_batches import (
 # Called with the model and some rows; returns the sum of their nats and the
 # count of their valid tokens.
 Objective = Callable[[Any, TokenBatch], Loss]
+
+
+@runtime_checkable
+class SumsGradients(Protocol):
+    """A model on several ranks, as :class:`DataParallel` has it."""
+
+    model: Any
+    group: ProcessGroup
+
+    def backward(self, loss: Tensor | None, *, last: bool = True) -> None:
+        """Add the gradients of a loss, or of none."""
 
 
 def rank_rows(batch: TokenBatch, group: ProcessGroup) -> TokenBatch:
@@ -54,7 +64,7 @@ def sum_over_ranks(
 
 
 def sum_gradients(
-    parallel: DataParallel,
+    parallel: SumsGradients,
     objective: Objective,
     rows: TokenBatch | None,
     *,
@@ -82,16 +92,20 @@ def sum_gradients(
     """
     parts = [] if rows is None else list(micro_batches(rows, n_micro))
     own = sum(int(n_valid(part.targets)) for part in parts)
-    count = sum_over_ranks(own, parallel.group)
+    told = torch.tensor([own, len(parts)])
+    every = [torch.zeros_like(told) for _ in range(parallel.group.size())]
+    dist.all_gather(every, told, group=parallel.group)
+    count, most = torch.stack(every).sum(0)[0], max(int(n) for _, n in every)
     # Of one type on all ranks, also on those that compute no loss.
     nats = torch.zeros((), dtype=torch.float64)
     if count == 0:  # on all ranks alike
         return Loss(nats, count)
-    for part in parts:
-        loss = objective(parallel.model, part)
-        nats += loss.total.detach().cpu()
-        parallel.backward(loss.over(count), last=part is parts[-1])
-    if not parts:
-        parallel.backward(None)
+    for turn in range(most):
+        share = None
+        if turn < len(parts):
+            loss = objective(parallel.model, parts[turn])
+            nats += loss.total.detach().cpu()
+            share = loss.over(count)
+        parallel.backward(share, last=turn == most - 1)
     dist.all_reduce(nats, group=parallel.group)
     return Loss(nats, count)
