@@ -192,7 +192,7 @@ class Ranks:
         self.close()
 
     def _start(self, rank: int, threads: int) -> None:
-        # A server that has imported torch forks each rank in an instant.
+        # A server that has imported all they need forks ranks in an instant.
         # Windows can only spawn, and imports torch once for each.
         ours, theirs = Pipe()
         place = Place(
@@ -205,7 +205,7 @@ class Ranks:
         process: BaseProcess
         if "forkserver" in get_all_start_methods():
             context = get_context("forkserver")
-            context.set_forkserver_preload([serve.__module__])
+            context.set_forkserver_preload(_known())
             process = context.Process(target=serve, args=(place, theirs))
         else:
             process = get_context("spawn").Process(
@@ -325,6 +325,21 @@ def run(
     """
     with Ranks(world_size, threads=threads, timeout=timeout) as ranks:
         return ranks(function, *args)
+
+
+def _known() -> list[str]:
+    """The modules of ours that the caller has imported, so that not each rank
+    imports them again; without those that only pages and commands use."""
+    package, _, _ = __name__.partition(".")
+    others = tuple(f"{package}.{part}" for part in ("book", "cli"))
+    return [
+        serve.__module__,
+        *(
+            name
+            for name in sys.modules
+            if name.startswith(f"{package}.") and not name.startswith(others)
+        ),
+    ]
 
 
 def _present(group: dist.ProcessGroup) -> int:
