@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -158,7 +159,7 @@ def test_a_terminal_of_another_encoding_gets_utf8():
     """A crash at the first accent where the locale is plain ASCII."""
     code = (
         "from scratchlm.cli.generate import Samples\n"
-        "out = Samples(1); out.add(0, '\\u00e9'); out.finish()"
+        "out = Samples(1); out.add(0, '\\u00e9'); out.end(0)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -173,13 +174,41 @@ def test_several_samples_differ_and_stand_apart(run):
     """A batch whose rows share their draws, or run into each other."""
     words = (*BASE, "Once there was a", "--max-new-tokens", 12)
     code, out, said = run(*words, "--n", 3)
-    texts = out.split("\n---\n")
     assert code == 0
+    before, *texts = re.split(r"^--- sample \d of 3 ---\n", out, flags=re.M)
+    assert not before
     assert len(texts) == len(set(texts)) == 3
-    assert out.endswith("\n")
+    assert all(text.endswith("\n") for text in texts)
     assert "generate: 36 tokens" in said
     code, alone, _ = run(*words)
-    assert alone == f"{texts[0]}\n"
+    assert alone == texts[0]
+
+
+def test_a_sample_is_shown_as_soon_as_those_before_it_have_ended(
+    run, scripted, capsysbinary
+):
+    """Samples but the first that appear when all are done, or in between
+    the lines of another."""
+    folder = module.find_checkpoint("tinyworld-base")
+    speaker = module.load_speaker(folder)
+    a, b, c = speaker.tokenizer.encode("abc")
+    end, seen = min(speaker.ends), []
+    steps = ({0: a, 1: b, 2: c}, {0: end, 1: b, 2: end}, {1: c}, {1: end})
+
+    def look():
+        seen.append(capsysbinary.readouterr().out.decode())
+
+    scripted(*steps, before=look)
+    code, rest, _ = run(*BASE, "a", "--n", 3)
+    assert code == 0
+    one, two, three = (f"--- sample {i} of 3 ---\n" for i in (1, 2, 3))
+    assert [*seen, rest] == [
+        "",
+        f"{one}a",
+        f"\n{two}bb",
+        "c",
+        f"\n{three}c\n",
+    ]
 
 
 def test_the_seed_decides(run):

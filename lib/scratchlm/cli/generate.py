@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from scratchlm.inference.sampling.stopping import Stop
     from scratchlm.model.transformer.transformer import Transformer
 
-BETWEEN = b"---\n"  # the line between two samples
 USUAL = 256  # new tokens where nothing is said, if there is room for them
 TRIED = 4  # tokens with which a pace is tried
 SMALL = 100_000_000  # weights; guessed: more of them are worth all threads
@@ -69,36 +68,50 @@ class Pace(NamedTuple):
 class Samples:
     """Texts that grow side by side, printed one after another.
 
-    The first goes to the standard output while it grows. It is written as
-    UTF-8 whatever the terminal's encoding is.
+    The first that has not ended goes to the standard output while it grows,
+    and the others wait. Of several, each has a line above it that says which
+    one it is. It is written as UTF-8 whatever the terminal's encoding is.
 
     Args:
         n: how many.
     """
 
     def __init__(self, n: int):
-        self.later = [""] * n
+        self.waiting = [""] * n
+        self.ended = [False] * n
+        self.row, self.named = 0, 0
         self.last = ""
 
     def add(self, row: int, text: str) -> None:
         """Take what a sample goes on with."""
-        if row:
-            self.later[row] += text
-        elif text:
-            self._print(text)
+        self.waiting[row] += text
+        if row == self.row and text:
+            self._show()
 
-    def finish(self) -> None:
-        """Print what is left."""
-        self.break_line()
-        for text in self.later[1:]:
-            sys.stdout.buffer.write(BETWEEN)
-            self._print(text)
+    def end(self, row: int) -> None:
+        """Take in that a sample is complete; go on to the next that is not."""
+        self.ended[row] = True
+        while self.row < len(self.ended) and self.ended[self.row]:
+            self._show()
             self.break_line()
+            self.row += 1
+        if self.row < len(self.ended) and self.waiting[self.row]:
+            self._show()
 
     def break_line(self) -> None:
         """End the line, so that what comes next begins one."""
         if not self.last.endswith("\n"):
             self._print("\n")
+
+    def _show(self) -> None:
+        """Print what waits of the sample whose turn it is."""
+        n = len(self.ended)
+        if n > 1 and self.named == self.row:
+            self.named += 1
+            self._print(f"--- sample {self.named} of {n} ---\n")
+        text, self.waiting[self.row] = self.waiting[self.row], ""
+        if text:
+            self._print(text)
 
     def _print(self, text: str) -> None:
         self.last = text
@@ -158,8 +171,8 @@ class Generate:
         ]
     ] = ()
     n: int = 1
-    """samples, written side by side and printed one after another, with a
-    line --- between them"""
+    """samples, written side by side and printed one after another, each
+    below a line such as --- sample 1 of 3 ---"""
     device: str = "cpu"
     """where the model is, as PyTorch calls it"""
     dtype: Literal["float32", "bfloat16", "float16", "auto"] = "float32"
@@ -277,14 +290,19 @@ class Generate:
                 times.append(perf_counter())
                 n_written += len(new)
                 for row, token in new.items():
+                    stream = streams[row]
                     if token not in ends:
-                        out.add(row, streams[row].push(token))
+                        out.add(row, stream.push(token))
+                    if token in ends or stream.stopped:
+                        out.add(row, stream.finish())
+                        out.end(row)
         except KeyboardInterrupt:
             out.break_line()
             raise
         for row, stream in enumerate(streams):
-            out.add(row, stream.finish())
-        out.finish()
+            if not out.ended[row]:
+                out.add(row, stream.finish())
+                out.end(row)
         start, first, *_, last = [*times, times[-1]]
         return Timing(len(ids), n_written, first - start, last - first)
 
