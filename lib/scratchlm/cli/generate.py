@@ -1,7 +1,13 @@
 """``generate``: from a model to text."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import (
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -18,6 +24,7 @@ from scratchlm.cli.train import check_device, need_torch
 if TYPE_CHECKING:
     from scratchlm.inference.sampling.sampler import Sampler
     from scratchlm.inference.sampling.stopping import Stop
+    from scratchlm.inference.sampling.streaming import TextStream
     from scratchlm.model.transformer.transformer import Transformer
 
 USUAL = 256  # new tokens where nothing is said, if there is room for them
@@ -271,7 +278,6 @@ class Generate:
             TextStream,
         )
 
-        ends = speaker.ends
         steps = generate(
             speaker.model,
             [ids] * self.n,
@@ -283,26 +289,10 @@ class Generate:
             TextStream(speaker.tokenizer, stop=self.stop)
             for _ in range(self.n)
         ]
-        out = Samples(self.n)
         times, n_written = [perf_counter()], 0
-        try:
-            for new in steps:
-                times.append(perf_counter())
-                n_written += len(new)
-                for row, token in new.items():
-                    stream = streams[row]
-                    if token not in ends:
-                        out.add(row, stream.push(token))
-                    if token in ends or stream.stopped:
-                        out.add(row, stream.finish())
-                        out.end(row)
-        except KeyboardInterrupt:
-            out.break_line()
-            raise
-        for row, stream in enumerate(streams):
-            if not out.ended[row]:
-                out.add(row, stream.finish())
-                out.end(row)
+        for n_new in printed(steps, streams, speaker.ends):
+            times.append(perf_counter())
+            n_written += n_new
         start, first, *_, last = [*times, times[-1]]
         return Timing(len(ids), n_written, first - start, last - first)
 
@@ -316,6 +306,40 @@ class Generate:
         ends = speaker.ends
         texts = [StopTexts(speaker.tokenizer, self.stop)] if self.stop else []
         return AnyOf(lambda written: written[-1] in ends, *texts)
+
+
+def printed(
+    steps: Iterable[Mapping[int, int]],
+    streams: Sequence["TextStream"],
+    ends: Collection[int],
+) -> Iterator[int]:
+    """Print samples while they are written.
+
+    Args:
+        steps: for each step the rows that go on, with their new tokens.
+        streams: one for each row.
+        ends: tokens that end a sample and are not printed.
+
+    Yields:
+        For each step the number of new tokens.
+    """
+    out = Samples(len(streams))
+    try:
+        for new in steps:
+            for row, token in new.items():
+                if token not in ends:
+                    out.add(row, streams[row].push(token))
+                if token in ends or streams[row].stopped:
+                    out.add(row, streams[row].finish())
+                    out.end(row)
+            yield len(new)
+    except KeyboardInterrupt:
+        out.break_line()
+        raise
+    for row, stream in enumerate(streams):
+        if not out.ended[row]:
+            out.add(row, stream.finish())
+            out.end(row)
 
 
 def told(timing: Timing) -> str:
