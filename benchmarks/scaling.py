@@ -1,7 +1,7 @@
 """Ranks on this machine, beside PyTorch's: same weights, same rows.
 
     python benchmarks/scaling.py
-    python benchmarks/scaling.py --only data-parallel    # or pipeline
+    python benchmarks/scaling.py --only data-parallel    # or another case
     python benchmarks/scaling.py --model 0.2M --shape 2x16 --rounds 1
     python benchmarks/scaling.py --json
 
@@ -12,12 +12,14 @@ the same two processes, in turn.
 import argparse
 from collections.abc import Callable
 
+import _all_reduce
 import _data_parallel
 import _pipeline
 from _output import Output, add_option
 
 Case = Callable[[Output, argparse.Namespace], None]
 CASES: dict[str, Case] = {
+    "all-reduce": _all_reduce.all_reduce,
     "data-parallel": _data_parallel.data_parallel,
     "pipeline": _pipeline.pipeline,
 }
@@ -29,6 +31,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--model", default="25M")
     parser.add_argument("--shape", default="4x128", help="rows x tokens")
+    parser.add_argument("--megabytes", type=int, default=64)
     parser.add_argument("--pipeline-rounds", type=int, default=5)
     parser.add_argument(
         "--unit",

@@ -20,7 +20,7 @@ SMALL = [
     "inference_constrained.py --tokens 600 --rounds 1",
     "kernels.py --interpret",
     "scaling.py --model 0.2M --shape 2x16 --rounds 1 --pipeline-rounds 1"
-    " --unit 0.002",
+    " --unit 0.002 --megabytes 1",
     f"{MODEL} --families Llama",
     f"{MODEL} --families GPT-2 --shares",
     "model_claims.py --small",
