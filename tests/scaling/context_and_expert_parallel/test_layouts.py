@@ -58,7 +58,8 @@ def test_one_piece_for_each_rank_is_unequal_work(size, each):
     work = visible_pairs(contiguous, n, size)
     assert work == sorted(work)
     assert work[-1] > work[0]
-    computed = [sum(c) for c in zip(*step_scores(contiguous, n, size))]  # noqa: B905
+    steps = step_scores(contiguous, n, size)
+    computed = [sum(counts) for counts in zip(*steps, strict=True)]
     whole = (n // size) ** 2
     assert computed == [(rank + 1) * whole for rank in range(size)]
 
