@@ -15,12 +15,14 @@ from collections.abc import Callable
 import _all_reduce
 import _data_parallel
 import _pipeline
+import _sharded_data_parallel
 from _output import Output, add_option
 
 Case = Callable[[Output, argparse.Namespace], None]
 CASES: dict[str, Case] = {
     "all-reduce": _all_reduce.all_reduce,
     "data-parallel": _data_parallel.data_parallel,
+    "sharded-data-parallel": _sharded_data_parallel.sharded_data_parallel,
     "pipeline": _pipeline.pipeline,
 }
 
@@ -39,6 +41,7 @@ def main() -> None:
         default=0.25,
         help="seconds of an action of a pipeline in slow motion",
     )
+    parser.add_argument("--memory-shape", default="1x64")
     add_option(parser)
     arguments = parser.parse_args()
     output = Output(as_json=arguments.json)
