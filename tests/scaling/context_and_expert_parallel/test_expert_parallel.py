@@ -85,14 +85,15 @@ def build(config):
 
 def draw(seed, size, n_rows=None):
     """Rows of each rank: of unequal numbers, with unequal numbers of targets,
-    and none with a target on the last rank."""
+    and of four ranks the last has none. Of two both need some: a sum of which
+    one summand is zero would hide that it isn't made."""
     generator = torch.Generator().manual_seed(seed)
     n_rows = n_rows or [1 + rank for rank in range(size)]
     parts = []
     for rank, n in enumerate(n_rows):
         tokens, targets = torch.randint(61, (2, n, 9), generator=generator)
-        targets[:, : 3 * rank] = -100
-        if rank == size - 1:
+        targets[:, : 2 * rank] = -100
+        if rank == 3:
             targets[:] = -100
         parts.append((tokens, targets))
     return parts
