@@ -202,6 +202,7 @@ def train(group, config, schedule, n_steps):
     return losses, weights, [w for w in shared if w is not None]
 
 
+@pytest.mark.slow  # making an optimizer imports the compiler of PyTorch
 def test_five_steps_are_those_of_one_process(ranks):
     """Copies of a tied weight that drift apart, or a gradient that is kept
     from the step before: one step shows neither."""
