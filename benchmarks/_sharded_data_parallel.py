@@ -22,6 +22,7 @@ from scratchlm.scaling.sharded_data_parallel import ShardedDataParallel
 TIME_TARGET = 1 / 0.9  # fully_shard's time over ours
 MEMORY_TARGET = 1 / 1.1
 DDP_TARGET = 1 / 0.65
+M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 Step = Callable[[], object]
 Prepared = tuple[Step, Callable[[], Tensor]]  # and all weights, whole
 
@@ -139,10 +140,15 @@ def status(name: str) -> int:
 
 
 def give_back() -> None:
-    """Let the C library return what it keeps of the build, where it can."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    """Let the C library return what was freed, now and from now on.
+
+    It would keep blocks of up to 32 MB for itself, on all sides, and the
+    peak would be that of its heap.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):  # glibc
+        libc.mallopt(M_MMAP_THRESHOLD, 1 << 20)
+        libc.malloc_trim(0)
 
 
 def peak(group: Any, name: str, size: str, shape: str) -> int:

@@ -37,7 +37,7 @@ def require_same(facts: Mapping[str, str], group: ProcessGroup) -> None:
     or go on and train different models.
 
     Args:
-        facts: by name; of a model its :func:`fingerprint`, of the data the
+        facts: by name; of a model its ``fingerprint(model)``, of the data the
             ``fingerprint`` of its batches, of a run its settings.
         group: whose ranks are compared.
 

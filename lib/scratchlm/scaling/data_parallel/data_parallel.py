@@ -57,10 +57,10 @@ class DataParallel:
     After the last backward pass of a step each ``grad`` is the sum, on every
     rank; it is None where no rank used the parameter. A rank that used fewer
     parameters than others adds zeros, and none waits for ever. Buffers are
-    left alone (:func:`broadcast_buffers`).
+    left alone (``broadcast_buffers``).
 
     Args:
-        model: the same on all ranks (:func:`require_same`).
+        model: the same on all ranks (``require_same``).
         group: whose ranks take part.
         most: bytes of a bucket.
         first: bytes of the first bucket.

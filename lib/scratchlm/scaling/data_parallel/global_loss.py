@@ -22,7 +22,7 @@ Objective = Callable[[Any, TokenBatch], Loss]
 
 @runtime_checkable
 class SumsGradients(Protocol):
-    """A model on several ranks, as :class:`DataParallel` has it."""
+    """A model on several ranks, as ``DataParallel`` has it."""
 
     model: Any
     group: ProcessGroup

@@ -13,7 +13,7 @@ from scratchlm.training.optimizers.noise import NoiseScale
 class SquaredLength:
     """Sum the squares of all numbers that it is shown.
 
-    As ``before`` of :class:`DataParallel` it finds the squared length of
+    As ``before`` of ``DataParallel`` it finds the squared length of
     this rank's own gradient, which is gone once gradients are summed.
     """
 
