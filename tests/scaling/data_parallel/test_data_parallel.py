@@ -95,6 +95,7 @@ def after_steps(group, tools, config, optimizer, parts):
     ]
 
 
+@pytest.mark.slow  # optimizers import PyTorch's compiler, in each rank
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_five_steps_of_two_ranks_are_bit_equal(ranks, tools, small, name):
     """A sum that differs between ranks in its last bit, so that their models
@@ -133,6 +134,7 @@ def beside_torch(group, tools, config):
     return tools.farthest(tools.gradients(ours), tools.gradients(theirs))
 
 
+@pytest.mark.slow  # the ranks import PyTorch's compiler
 def test_gradients_are_those_of_torch_s_ddp(ranks, tools, variants):
     """Where every rank has as many tokens, the mean of means is the mean."""
     for name in ("tied", "multi-query"):

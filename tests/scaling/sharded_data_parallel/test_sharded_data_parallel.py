@@ -115,6 +115,7 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.slow  # optimizers import PyTorch's compiler, in each rank
 @pytest.mark.parametrize("stage", [1, 2, 3])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_five_steps_of_two_ranks_are_bit_equal(
@@ -158,6 +159,7 @@ def beside_torch(group, tools, config):
     return tools.farthest(whole_gradients(sharded), found)
 
 
+@pytest.mark.slow  # the ranks import PyTorch's compiler
 def test_gradients_are_those_of_torch_s_fully_shard(ranks, tools, variants):
     """Where every rank has as many tokens, the mean of means is the mean."""
     for apart in ranks(2)(beside_torch, tools, variants["tied"]):
