@@ -329,7 +329,10 @@ def run(
 
 def _known() -> list[str]:
     """The modules of ours that the caller has imported, so that not each rank
-    imports them again; without those that only pages and commands use."""
+    imports them again; without those that only pages and commands use.
+
+    PyTorch's compiler, which its optimizers import, takes longest of all.
+    """
     package, _, _ = __name__.partition(".")
     others = tuple(f"{package}.{part}" for part in ("book", "cli"))
     return [
@@ -337,7 +340,8 @@ def _known() -> list[str]:
         *(
             name
             for name in sys.modules
-            if name.startswith(f"{package}.") and not name.startswith(others)
+            if (name.startswith(f"{package}.") or name == "torch._dynamo")
+            and not name.startswith(others)
         ),
     ]
 
