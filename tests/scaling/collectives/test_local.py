@@ -250,3 +250,14 @@ def test_a_script_without_its_guard_says_what_is_missing(tmp_path):
     )
     assert done.returncode == 1
     assert 'below `if __name__ == "__main__":`' in done.stderr
+
+
+def test_ranks_without_work_end_by_themselves():
+    """Ranks that are killed whatever they do leave nothing that they would
+    have written at their end, such as a profile of what they ran."""
+    with Ranks(2) as ranks:
+        pids = ranks(pid_of)
+        processes = list(ranks._processes)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert all(map(gone, pids))
+    ranks.close()  # once more does no harm

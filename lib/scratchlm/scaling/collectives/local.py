@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import (
     Pipe,
     get_all_start_methods,
@@ -21,6 +22,7 @@ import cloudpickle
 from torch import distributed as dist
 
 from scratchlm.scaling.collectives.rank_process import (
+    NO_MORE,
     Place,
     Told,
     packed,
@@ -32,6 +34,7 @@ from scratchlm.scaling.collectives.rank_process import (
 # Seconds. Guessed: how long the ranks that fail after the first one are
 # heard, to tell which was first; and how long a stack takes to be written.
 GRACE = 0.5
+GOODBYE = 5.0  # in which a rank without work has to have ended
 # Above the caller's limit, so that the caller is the one who says where the
 # ranks stand, and not gloo that it heard nothing.
 BEYOND = 60.0
@@ -162,7 +165,7 @@ class Ranks:
         try:
             return self._call(packed((function, args)))
         except BaseException:  # an interrupt too: nothing may stay behind
-            self.close()
+            self._end(0.0)
             raise
 
     @property
@@ -171,8 +174,18 @@ class Ranks:
         return not self._processes
 
     def close(self) -> None:
-        """End the ranks, whatever they do."""
+        """End the ranks: those that wait for work by themselves."""
+        self._end(GOODBYE)
+
+    def _end(self, seconds: float) -> None:
+        """Let ranks end that can in some seconds, and kill the others."""
+        limit = time.monotonic() + seconds
+        for pipe in self._pipes if seconds else ():
+            with suppress(OSError):  # of a rank that is dead already
+                pipe.send_bytes(NO_MORE)
         for process in self._processes:
+            if seconds:
+                process.join(max(0.0, limit - time.monotonic()))
             process.kill()
         for process, pipe in zip(self._processes, self._pipes, strict=True):
             process.join()

@@ -25,6 +25,7 @@ from torch import distributed as dist
 
 from scratchlm.foundation.parallel import once_closed
 
+NO_MORE = b""  # work after which a rank ends by itself
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.M)
 
 
@@ -77,6 +78,8 @@ def serve(place: Place, pipe: Connection) -> None:
         try:
             work = pipe.recv_bytes()
         except EOFError:
+            return
+        if work == NO_MORE:
             return
         pipe.send_bytes(tell(work))
 
