@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import distributed as dist
 
+from scratchlm.scaling.collectives import local
 from scratchlm.scaling.collectives.local import (
     RankError,
     Ranks,
@@ -261,3 +262,16 @@ def test_ranks_without_work_end_by_themselves():
     assert [process.exitcode for process in processes] == [0, 0]
     assert all(map(gone, pids))
     ranks.close()  # once more does no harm
+
+
+def test_a_start_that_takes_longer_than_a_call_may(monkeypatch):
+    """A page that shows a hang after half a second, on a machine on which
+    ranks take a second to start, shows a hang of the start."""
+
+    def late(group):
+        time.sleep(1.0)
+        return group.rank()
+
+    monkeypatch.setattr(local, "_present", late)
+    with Ranks(2, timeout=0.5) as ranks:
+        assert len(ranks(pid_of)) == 2

@@ -34,6 +34,7 @@ from scratchlm.scaling.collectives.rank_process import (
 # Seconds. Guessed: how long the ranks that fail after the first one are
 # heard, to tell which was first; and how long a stack takes to be written.
 GRACE = 0.5
+START = 120.0  # in which ranks have to have joined each other
 GOODBYE = 5.0  # in which a rank without work has to have ended
 # Above the caller's limit, so that the caller is the one who says where the
 # ranks stand, and not gloo that it heard nothing.
@@ -126,8 +127,10 @@ class Ranks:
         try:
             for rank in range(world_size):
                 self._start(rank, threads)
-            self(_present)
+            # A busy machine may take longer to start than a call may take.
+            self._call(packed((_present, ())), max(timeout, START))
         except RankError as error:
+            self._end(0.0)
             raise RankError(
                 error.rank,
                 world_size,
@@ -136,7 +139,7 @@ class Ranks:
                 f"rank reads the script too.",
             ) from None
         except BaseException:
-            self.close()
+            self._end(0.0)
             raise
 
     def __call__(self, function: Callable[..., Any], *args: Any) -> list[Any]:
@@ -163,7 +166,7 @@ class Ranks:
                 f"with Ranks({self.world_size})"
             )
         try:
-            return self._call(packed((function, args)))
+            return self._call(packed((function, args)), self.timeout)
         except BaseException:  # an interrupt too: nothing may stay behind
             self._end(0.0)
             raise
@@ -230,8 +233,8 @@ class Ranks:
         process.start()
         theirs.close()
 
-    def _call(self, work: bytes) -> list[Any]:
-        limit = time.monotonic() + self.timeout
+    def _call(self, work: bytes, seconds: float) -> list[Any]:
+        limit = time.monotonic() + seconds
         for pipe in self._pipes:
             try:
                 pipe.send_bytes(work)
@@ -242,7 +245,7 @@ class Ranks:
             left = limit - time.monotonic()
             if not self._listen(told, left):
                 waiting = sorted({*range(self.world_size)} - {*told})
-                raise RankTimeout(self.timeout, self._stacks(waiting))
+                raise RankTimeout(seconds, self._stacks(waiting))
             if self._failed(told):
                 self._raise_first(told)
         for rank in range(self.world_size):
