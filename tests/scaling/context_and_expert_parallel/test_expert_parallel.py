@@ -128,16 +128,16 @@ def train(group, config, n_rows=None, n_steps=3, dtype=torch.float64):
         experts.backward(loss.over(count))
         wanted = dict(alone.named_parameters(remove_duplicate=False))
         if step == 0:
-            found = experts.whole(lambda p: p.grad)
+            found = experts.shards.whole(lambda p: p.grad)
             assert found.keys() == wanted.keys()
             off |= {n: apart(found[n], p.grad) for n, p in wanted.items()}
         every = [p.grad for p in alone.parameters()]
         norm = float(torch.nn.utils.get_total_norm(every))
-        off[step, "norm"] = abs(experts.gradient_norm() / norm - 1)
+        off[step, "norm"] = abs(experts.shards.gradient_norm() / norm - 1)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
-    found = experts.whole()
+    found = experts.shards.whole()
     for name, p in wanted.items():
         off["trained", name] = apart(found[name], p.detach())
     return off
@@ -188,7 +188,7 @@ def test_several_micro_batches_are_summed_once(ranks):
             loss = loss_of(model, *parts[group.rank()])
             experts.backward(loss.over(100), last=i == 1)
             together(loss_of(alone, *p) for p in parts).over(100).backward()
-        found = experts.whole(lambda p: p.grad)
+        found = experts.shards.whole(lambda p: p.grad)
         return max(
             apart(found[n], p.grad) for n, p in alone.named_parameters()
         )

@@ -109,7 +109,7 @@ def train(group, config, sequence, n_steps=5, dtype=torch.float64):
         off[step, "loss"] = apart(loss.total.detach(), due.total.detach())
         due.over(due.count).backward()
         loss.over(loss.count).backward()
-        found = parallel.whole(lambda p: p.grad)
+        found = parallel.shards.whole(lambda p: p.grad)
         wanted = dict(alone.named_parameters(remove_duplicate=False))
         assert found.keys() == wanted.keys()
         if step == 0:
@@ -121,12 +121,12 @@ def train(group, config, sequence, n_steps=5, dtype=torch.float64):
         )
         for p in alone.parameters():  # torch's own clipping adds 1e-6
             p.grad.mul_(min(1.0, 0.5 / float(norm)))
-        ours = parallel.clip_gradients(0.5)
+        ours = parallel.shards.clip(0.5)
         off[step, "norm"] = abs(ours - float(norm)) / float(norm)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
-    found = parallel.whole()
+    found = parallel.shards.whole()
     for name, weight in alone.named_parameters(remove_duplicate=False):
         off["trained", name] = apart(found[name], weight.detach())
     return off  # fmt: skip
@@ -170,7 +170,7 @@ def test_fewer_positions_than_ranks(ranks):
         loss = parallel.loss(tokens, targets, documents)
         due.total.backward()
         loss.total.backward()
-        found = parallel.whole(lambda p: p.grad)
+        found = parallel.shards.whole(lambda p: p.grad)
         return max(
             apart(found[name], p.grad) for name, p in alone.named_parameters()
         )
@@ -286,7 +286,7 @@ def test_a_missing_rule_for_a_norm_is_seen_by_its_gradient(ranks):
         due.total.backward()
         loss.total.backward()
         name = "blocks.0.attention_norm.weight"
-        found = parallel.whole(lambda p: p.grad)[name]
+        found = parallel.shards.whole(lambda p: p.grad)[name]
         right = alone.blocks[0].attention_norm.weight.grad
         return apart(loss.total.detach(), due.total.detach()), apart(
             found, right
@@ -301,9 +301,9 @@ def test_the_length_must_be_above_zero():
     """Gradients turned round by a negative length."""
 
     def clip(group):
-        TensorParallel(build(SMALL), group).clip_gradients(-1.0)
+        TensorParallel(build(SMALL), group).shards.clip(-1.0)
 
-    with pytest.raises(RankError, match=r"max_norm is -1\.0"):
+    with pytest.raises(RankError, match=r"longest is -1\.0"):
         run(clip, 1)
 
 
@@ -339,7 +339,7 @@ def with_torch(group):
     torch.nn.functional.cross_entropy(
         logits, targets.flatten(), reduction="sum"
     ).backward()
-    found = ours.whole(lambda p: p.grad)
+    found = ours.shards.whole(lambda p: p.grad)
     return {
         name: apart(
             found[name], getattr(p.grad, "full_tensor", lambda g=p.grad: g)()

@@ -26,6 +26,7 @@ from scratchlm.scaling.data_parallel.agreement import (
     fingerprint,
     require_same,
 )
+from scratchlm.scaling.tensor_parallel.plan import require_alike_heads
 from scratchlm.training.objective.loss import Loss, next_token_loss
 
 
@@ -204,12 +205,7 @@ def _ring(
 def _ulysses(
     name: str, module: Any, group: dist.ProcessGroup, layout: Layout
 ) -> nn.Module:
-    if hasattr(module.core, "n_heads") or [*module.core.parameters()]:
-        raise ValueError(
-            f"the core of {name}, {type(module.core).__name__}, treats each "
-            f"head in its own way and would take this rank's heads for the "
-            f"first ones; use a core that treats all alike"
-        )
+    require_alike_heads(name, module.core)
     size = group.size()
     if getattr(module, "n_heads", size) % size:
         raise ValueError(

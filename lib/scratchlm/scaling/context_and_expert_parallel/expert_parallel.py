@@ -1,6 +1,5 @@
 """Experts on several ranks, and tokens that travel to them and back."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,16 +8,13 @@ from torch import Tensor, nn
 from torch import distributed as dist
 
 from scratchlm.model.experts.experts import MixtureOfExperts
-from scratchlm.scaling.collectives.conjugate import (
-    all_to_all,
-    gather_from,
-    split_to,
-)
+from scratchlm.scaling.collectives.conjugate import all_to_all
 from scratchlm.scaling.data_parallel.agreement import (
     fingerprint,
     require_same,
 )
 from scratchlm.scaling.data_parallel.data_parallel import DataParallel
+from scratchlm.scaling.tensor_parallel.shards import Shards
 
 EXPERTS = ("gate", "up", "down")
 
@@ -47,6 +43,9 @@ class ExpertParallel:
         ValueError: the ranks' models differ, there is no mixture, or W does
             not divide its number of experts.
 
+    Attributes:
+        shards: joins the experts of all ranks, and clips their gradients.
+
     Source: Lepikhin et al. 2020, "GShard", section 3.2.
     """
 
@@ -54,17 +53,15 @@ class ExpertParallel:
         self.model, self.group = model, group
         require_same(fingerprint(model), group)
         mixtures = _mixtures(model, group.size())
-        self._experts: set[nn.Parameter] = set()
+        self.shards = Shards(model, group)
         for mixture in mixtures:
             for name in EXPERTS:
-                whole: nn.Parameter = getattr(mixture, name)
-                part = split_to(whole.detach(), group, 0).clone()
-                kept = nn.Parameter(part, requires_grad=whole.requires_grad)
-                setattr(mixture, name, kept)
-                self._experts.add(kept)
+                part = self.shards.cut(getattr(mixture, name), 0)
+                setattr(mixture, name, part)
             visit = Visit(mixture, group)
             mixture.visit = visit  # type: ignore[method-assign]
-        rest = [p for p in model.parameters() if p not in self._experts]
+        self.shards.forget_whole()
+        rest = [p for p in model.parameters() if p not in self.shards]
         self._rest = DataParallel(nn.ParameterList(rest), group)
 
     def backward(self, loss: Float[Tensor, ""], *, last: bool = True) -> None:
@@ -79,37 +76,6 @@ class ExpertParallel:
             ValueError: gradients of the last step are still there.
         """
         self._rest.backward(loss, last=last)
-
-    def whole(
-        self, of: Callable[[nn.Parameter], Tensor | None] = lambda p: p
-    ) -> dict[str, Tensor]:
-        """Join the experts of all ranks, on each rank.
-
-        Args:
-            of: what of a parameter is wanted, such as its gradient:
-                ``lambda p: p.grad``. None is left out.
-
-        Returns:
-            Tensors under the names of the model that was given.
-        """
-        named = self.model.named_parameters(remove_duplicate=False)
-        return {
-            name: gather_from(x.detach(), self.group, 0)
-            if p in self._experts
-            else x.detach()
-            for name, p in named
-            if (x := of(p)) is not None
-        }
-
-    def gradient_norm(self) -> float:
-        """Return the 2-norm of all gradients, each number counted once."""
-        squares = torch.zeros(2, dtype=torch.float64)
-        for p in self.model.parameters():
-            if p.grad is not None:
-                part = p.grad.double().square().sum().cpu()
-                squares[int(p in self._experts)] += part
-        dist.all_reduce(squares[1:], group=self.group)
-        return float(squares.sum().sqrt())
 
 
 class Visit:

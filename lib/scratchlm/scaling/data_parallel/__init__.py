@@ -22,6 +22,7 @@ from scratchlm.scaling.data_parallel.global_loss import (
     sum_gradients,
     sum_over_ranks,
 )
+from scratchlm.scaling.data_parallel.global_norm import global_norm
 from scratchlm.scaling.data_parallel.noise import (
     SquaredLength,
     noise_between_ranks,
@@ -36,6 +37,7 @@ __all__ = [
     "broadcast_buffers",
     "broadcast_model",
     "fingerprint",
+    "global_norm",
     "noise_between_ranks",
     "noise_from_lengths",
     "plan_buckets",

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.distributed import ProcessGroup
 
+from scratchlm.scaling.collectives.conjugate import sum_over
 from scratchlm.training.objective.loss import Loss, n_valid
 from scratchlm.training.pretraining.micro_batches import (
     TokenBatch,
@@ -58,9 +59,7 @@ def sum_over_ranks(
         x: a count; it is left as it is.
         group: whose ranks take part.
     """
-    total = torch.as_tensor(x).clone()
-    dist.all_reduce(total, group=group)
-    return total
+    return sum_over(torch.as_tensor(x), group)
 
 
 def sum_gradients(

@@ -7,7 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch import distributed as dist
 
+from scratchlm.scaling.collectives.collectives import Wire
+from scratchlm.scaling.data_parallel.global_norm import global_norm
 from scratchlm.scaling.pipeline_parallel.stages import Stage
+from scratchlm.training.optimizers import clipping
 
 
 def add_shared_gradients(
@@ -25,12 +28,7 @@ def add_shared_gradients(
     """
     mine = mine.contiguous()
     theirs = torch.empty_like(mine)
-    sending = dist.isend(mine, group=group, group_dst=other)
-    taking = dist.irecv(theirs, group=group, group_src=other)
-    assert sending is not None
-    assert taking is not None
-    taking.wait()
-    sending.wait()
+    Wire(group).exchange(mine, other, theirs, other)
     return mine + theirs
 
 
@@ -71,16 +69,9 @@ def gradient_norm(
         stages: of this rank.
         group: all ranks.
     """
-    total = torch.zeros((), dtype=torch.float64)
-    for weight in own_parameters(stages):
-        if weight.grad is not None:
-            norm = torch.linalg.vector_norm(weight.grad, dtype=torch.float32)
-            total += norm.double().square()
-    dist.all_reduce(total, group=group)
-    return total.sqrt().float()
+    return global_norm(own_parameters(stages), group)
 
 
-@torch.no_grad()
 def clip_gradients(
     stages: Mapping[int, Stage],
     group: dist.ProcessGroup,
@@ -99,16 +90,13 @@ def clip_gradients(
     Raises:
         ValueError: ``longest`` is not above 0.
     """
-    if not longest > 0:
-        raise ValueError(f"longest is {longest}; give a number above 0")
-    norm = gradient_norm(stages, group)
-    if norm > longest and norm.isfinite():
-        every = {
-            id(weight): weight
-            for stage in stages.values()
-            for weight in stage.parameters()
-        }
-        for weight in every.values():
-            if weight.grad is not None:
-                weight.grad.mul_(longest / norm)
-    return norm
+    every = {
+        id(weight): weight
+        for stage in stages.values()
+        for weight in stage.parameters()
+    }
+    return clipping.clip_gradients(
+        every.values(),
+        longest,
+        length=lambda _: gradient_norm(stages, group),
+    )

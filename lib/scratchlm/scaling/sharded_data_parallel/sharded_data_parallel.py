@@ -12,7 +12,9 @@ from torch import distributed as dist
 from torch.distributed import ProcessGroup
 
 from scratchlm.scaling.data_parallel.data_parallel import when_ready
+from scratchlm.scaling.data_parallel.global_norm import global_norm
 from scratchlm.scaling.sharded_data_parallel.units import Unit, plan_units
+from scratchlm.training.optimizers.clipping import clip_gradients
 from scratchlm.training.optimizers.groups import Several
 from scratchlm.training.optimizers.muon import Muon
 
@@ -150,7 +152,6 @@ class ShardedDataParallel:
         if last:
             self._give()
 
-    @torch.no_grad()
     def clip(self, longest: float) -> Float[Tensor, ""]:
         """Shorten the gradient of all ranks, as one vector, to a bound.
 
@@ -166,20 +167,9 @@ class ShardedDataParallel:
         Raises:
             ValueError: ``longest`` is not above 0.
         """
-        if not longest > 0:
-            raise ValueError(f"longest is {longest}; give a number above 0")
-        own = [p.grad for u in self.all_units for p in u.parameters]
-        square = torch.zeros((), dtype=torch.float64)
-        for gradient in own:
-            if gradient is not None:
-                square += gradient.double().square().sum().cpu()
-        dist.all_reduce(square, group=self.group)
-        norm = square.sqrt().float()
-        if norm > longest and norm.isfinite():
-            for gradient in own:
-                if gradient is not None:
-                    gradient.mul_(longest / norm)
-        return norm
+        pieces = [p for unit in self.all_units for p in unit.parameters]
+        length = partial(global_norm, group=self.group)
+        return clip_gradients(pieces, longest, length=length)
 
     def step(self) -> None:
         """Let the optimizer move this rank's pieces, and drop gradients."""

@@ -106,6 +106,24 @@ def place(model: nn.Module, plan: Plan) -> list[Placed]:
     return placed
 
 
+def require_alike_heads(name: str, core: nn.Module) -> None:
+    """Refuse a core that a rank with some of the heads would get wrong.
+
+    Args:
+        name: of the attention that has it.
+        core: what is done with queries, keys and values.
+
+    Raises:
+        ValueError: it treats each head in its own way.
+    """
+    if hasattr(core, "n_heads") or [*core.parameters()]:
+        raise ValueError(
+            f"the core of {name}, {type(core).__name__}, treats each head "
+            f"in its own way and would take this rank's heads for the first "
+            f"ones; use a core that treats all alike"
+        )
+
+
 def _fits(name: str, pattern: str) -> bool:
     parts, wanted = name.split("."), pattern.split(".")
     return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))

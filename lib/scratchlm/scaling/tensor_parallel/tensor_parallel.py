@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch import distributed as dist
@@ -30,7 +29,9 @@ from scratchlm.scaling.tensor_parallel.plan import (
     Placed,
     Plan,
     place,
+    require_alike_heads,
 )
+from scratchlm.scaling.tensor_parallel.shards import Shards
 from scratchlm.scaling.tensor_parallel.vocabulary import (
     VocabularyShard,
     loss_of_shards,
@@ -65,6 +66,9 @@ class TensorParallel:
         ValueError: the ranks' models differ, heads do not divide by W, or
             the plan does not fit the model.
 
+    Attributes:
+        shards: joins what was cut, and clips its gradients.
+
     Source: Shoeybi et al. 2019, "Megatron-LM"; for ``sequence`` Korthikanti
     et al. 2022, section 4.2.
     """
@@ -84,9 +88,7 @@ class TensorParallel:
         placed = place(model, plan)
         _check_heads(placed, group.size())
         self._n_tokens = 0  # of the rows that are under way
-        # Of each shard, the dimension that was cut and its whole length.
-        self._cut: dict[nn.Parameter, tuple[int, int]] = {}
-        self._shards: dict[Any, nn.Parameter] = {}  # tied ones stay tied
+        self.shards = Shards(model, group)
         apply: dict[Cut, Callable[[Placed], None]] = {
             Cut.ROWS: self._rows,
             Cut.COLUMNS: self._columns,
@@ -98,7 +100,7 @@ class TensorParallel:
         }
         for each in placed:
             apply[each.cut](each)
-        self._shards.clear()  # it holds the whole model
+        self.shards.forget_whole()
 
     def loss(
         self,
@@ -121,77 +123,17 @@ class TensorParallel:
         weight: Tensor = self.model.head.weight
         return next_token_loss(x, weight, targets, summed=summed)
 
-    def whole(
-        self, of: Callable[[nn.Parameter], Tensor | None] = lambda p: p
-    ) -> dict[str, Tensor]:
-        """Join the parts of all parameters, on each rank.
-
-        Args:
-            of: what of a parameter is wanted, such as its gradient:
-                ``lambda p: p.grad``. None is left out.
-
-        Returns:
-            Tensors under the names of the model that was cut, with which it
-            can be saved as one, or cut for another number of ranks.
-        """
-        named = self.model.named_parameters(remove_duplicate=False)
-        return {
-            name: self._join(p, x.detach())
-            for name, p in named
-            if (x := of(p)) is not None
-        }
-
-    def gradient_norm(self) -> float:
-        """Return the 2-norm of all gradients, each number counted once."""
-        squares = torch.zeros(2, dtype=torch.float64)
-        for p in self.model.parameters():
-            if p.grad is not None:
-                part = p.grad.double().square().sum().cpu()
-                squares[int(p in self._cut)] += part
-        dist.all_reduce(squares[1:], group=self.group)
-        return float(squares.sum().sqrt())
-
-    def clip_gradients(self, max_norm: float) -> float:
-        """Shorten all gradients together to a length; return the old one.
-
-        Raises:
-            ValueError: the length isn't above 0.
-        """
-        if not max_norm > 0:
-            raise ValueError(f"max_norm is {max_norm}; give more than 0")
-        norm = self.gradient_norm()
-        if norm > max_norm:
-            for p in self.model.parameters():
-                if p.grad is not None:
-                    p.grad.mul_(max_norm / norm)
-        return norm
-
-    def _join(self, p: nn.Parameter, x: Tensor) -> Tensor:
-        if p not in self._cut:
-            return x
-        dim, n = self._cut[p]
-        sizes = shard_sizes(n, self.group.size())
-        return gather_from(x, self.group, dim, sizes)
-
-    def _shard(self, p: Tensor, dim: int) -> nn.Parameter:
-        if p not in self._shards:
-            part = split_to(p.detach(), self.group, dim).clone()
-            shard = nn.Parameter(part, requires_grad=p.requires_grad)
-            self._shards[p] = shard
-            self._cut[shard] = dim, p.shape[dim]
-        return self._shards[p]
-
     def _rows(self, placed: Placed) -> None:
         linear = _linear(placed)
-        linear.weight = self._shard(linear.weight, 0)
+        linear.weight = self.shards.cut(linear.weight, 0)
         if linear.bias is not None:
-            linear.bias = self._shard(linear.bias, 0)
+            linear.bias = self.shards.cut(linear.bias, 0)
         linear.out_features = len(linear.weight)
 
     def _columns(self, placed: Placed) -> None:
         linear = _linear(placed)
         part = PartialLinear(1, 1, bias=False)
-        part.weight = self._shard(linear.weight, 1)
+        part.weight = self.shards.cut(linear.weight, 1)
         part.out_features, part.in_features = part.weight.shape
         part.bias = linear.bias
         if self.sequence and part.bias is not None:
@@ -203,12 +145,12 @@ class TensorParallel:
         n = self.model.config.vocab_size
         if isinstance(module, nn.Embedding):
             shard = VocabularyShard(
-                self._shard(module.weight, 0), n, self.group
+                self.shards.cut(module.weight, 0), n, self.group
             )
             self.model.set_submodule(placed.name, shard)
             return
         linear = _linear(placed)
-        linear.weight = self._shard(linear.weight, 0)
+        linear.weight = self.shards.cut(linear.weight, 0)
         linear.out_features = len(linear.weight)
         sizes = shard_sizes(n, self.group.size())
         linear.register_forward_pre_hook(
@@ -254,13 +196,8 @@ class TensorParallel:
             self._sum_gradient(p)
 
     def _sum_gradient(self, p: nn.Parameter) -> None:
-        def total(gradient: Tensor) -> Tensor:
-            whole = gradient.contiguous()
-            whole = whole.clone() if whole is gradient else whole
-            dist.all_reduce(whole, group=self.group)
-            return whole
-
-        p.register_hook(total)  # type: ignore[no-untyped-call]
+        register: Callable[..., Any] = p.register_hook
+        register(lambda gradient: sum_over(gradient, self.group))
 
     def _split(self, placed: Placed) -> None:
         def split(module: nn.Module, args: Any, x: Tensor) -> Tensor:
@@ -299,12 +236,7 @@ def _check_heads(placed: list[Placed], size: int) -> None:
                     f"{name} of {each.name} is {n}, which {size} ranks do "
                     f"not share; use a number of ranks that divides {n}"
                 )
-        if hasattr(module.core, "n_heads"):
-            raise ValueError(
-                f"the core of {each.name}, {type(module.core).__name__}, "
-                f"treats each head in its own way and would take this rank's "
-                f"heads for the first ones; use a core that treats all alike"
-            )
+        require_alike_heads(each.name, module.core)
         for norm in (module.q_norm, module.k_norm):
             wide = [p for p in norm.parameters() if p.ndim > 1]
             if wide:

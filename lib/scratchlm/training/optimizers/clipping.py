@@ -1,6 +1,6 @@
 """The length of a gradient, and its bound."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from jaxtyping import Float
@@ -25,7 +25,10 @@ def gradient_norm(parameters: Iterable[Tensor]) -> Float[Tensor, ""]:
 
 @torch.no_grad()
 def clip_gradients(
-    parameters: Iterable[Tensor], longest: float
+    parameters: Iterable[Tensor],
+    longest: float,
+    *,
+    length: Callable[[Iterable[Tensor]], Float[Tensor, ""]] = gradient_norm,
 ) -> Float[Tensor, ""]:
     """Shorten the gradient, as one vector, to a bound.
 
@@ -35,6 +38,8 @@ def clip_gradients(
     Args:
         parameters: their gradients are changed in place.
         longest: the bound.
+        length: called with the parameters. Where other processes hold other
+            parts of the gradient, theirs count too.
 
     Returns:
         The length before. Where it is not finite, nothing is changed: a
@@ -50,7 +55,7 @@ def clip_gradients(
     if not longest > 0:
         raise ValueError(f"longest is {longest}; give a number above 0")
     parameters = list(parameters)
-    norm = gradient_norm(parameters)
+    norm = length(parameters)
     if norm > longest and norm.isfinite():
         for parameter in parameters:
             if parameter.grad is not None:
