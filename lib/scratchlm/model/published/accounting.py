@@ -4,6 +4,7 @@ Formulas take a configuration and nothing else; :func:`count` and
 :func:`saved_bytes` look at a model that exists, and prove them.
 """
 
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -209,7 +210,19 @@ def saved_bytes(model: Transformer, tokens: Int[Tensor, "B T"]) -> int:
         model: on any device that holds numbers.
         tokens: they serve as targets as well.
     """
-    given = *model.parameters(), tokens
+    return saved_by(
+        lambda: F.cross_entropy(model(tokens).flatten(0, 1), tokens.flatten()),
+        (*model.parameters(), tokens),
+    )
+
+
+def saved_by(forward: Callable[[], object], given: Iterable[Tensor]) -> int:
+    """Measure what autograd keeps of any forward pass.
+
+    Args:
+        forward: called once.
+        given: parameters and inputs, which do not count.
+    """
     own = {tensor.untyped_storage().data_ptr() for tensor in given}
     saved: dict[int, Tensor] = {}
 
@@ -218,9 +231,9 @@ def saved_bytes(model: Transformer, tokens: Int[Tensor, "B T"]) -> int:
         saved[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t)
-    with hooks:
-        F.cross_entropy(model(tokens).flatten(0, 1), tokens.flatten())
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        result = forward()  # held, and with it what it keeps
+    assert result is not None
     return sum(
         tensor.untyped_storage().nbytes()
         for address, tensor in saved.items()
