@@ -1,7 +1,7 @@
 """Chips, and clusters of them, by their data sheets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from scratchlm.foundation.arguments import one_of
@@ -74,6 +74,25 @@ class Chip:
         return self.peak(dtype) * min(1.0, part)
 
 
+_H100 = Chip(
+    name="h100",
+    peaks={"bfloat16": 989.4e12, "float8": 1978.9e12, "float32": 67e12},
+    memory=80 * GB,
+    bandwidth=3.35e12,
+    link=450 * GB,
+    network=50 * GB,
+    kernel_rate=0.56,
+    kernel_slope=0.12,
+)
+_A100 = Chip(
+    name="a100",
+    peaks={"bfloat16": 312e12, "float32": 19.5e12},
+    memory=80 * GB,
+    bandwidth=2.039e12,
+    link=300 * GB,
+    network=25 * GB,
+    kernel_rate=0.70,
+)
 CHIPS: Mapping[str, Chip] = MappingProxyType(
     {
         chip.name: chip
@@ -85,60 +104,19 @@ CHIPS: Mapping[str, Chip] = MappingProxyType(
                 bandwidth=0.9e12,
                 link=150 * GB,
                 network=12.5 * GB,
-                kernel_rate=0.70,  # of the A100,
+                kernel_rate=_A100.kernel_rate,
             ),
-            Chip(
-                name="a100",
-                peaks={"bfloat16": 312e12, "float32": 19.5e12},
-                memory=80 * GB,
-                bandwidth=2.039e12,
-                link=300 * GB,
-                network=25 * GB,
-                kernel_rate=0.70,
-            ),
-            Chip(
-                name="h100",
-                peaks={
-                    "bfloat16": 989.4e12,
-                    "float8": 1978.9e12,
-                    "float32": 67e12,
-                },
-                memory=80 * GB,
-                bandwidth=3.35e12,
-                link=450 * GB,
-                network=50 * GB,
-                kernel_rate=0.56,
-                kernel_slope=0.12,
-            ),
+            _A100,
+            _H100,
             # Of the Grand Teton servers on which PyTorch's team measures.
-            Chip(
+            replace(
+                _H100,
                 name="h100-500w",
-                peaks={
-                    "bfloat16": 989.4e12,
-                    "float8": 1978.9e12,
-                    "float32": 67e12,
-                },
                 memory=96 * GB,
                 bandwidth=2.4e12,
-                link=450 * GB,
-                network=50 * GB,
                 kernel_rate=0.45,
-                kernel_slope=0.12,  # of the H100
             ),
-            Chip(
-                name="h200",
-                peaks={
-                    "bfloat16": 989.4e12,
-                    "float8": 1978.9e12,
-                    "float32": 67e12,
-                },
-                memory=141 * GB,
-                bandwidth=4.8e12,
-                link=450 * GB,
-                network=50 * GB,
-                kernel_rate=0.56,
-                kernel_slope=0.12,
-            ),
+            replace(_H100, name="h200", memory=141 * GB, bandwidth=4.8e12),
         )
     }
 )
@@ -194,7 +172,7 @@ def cluster(chip: str, n_chips: int, per_node: int = 8) -> Cluster:
     """Return a cluster of chips that are known by name.
 
     Args:
-        chip: ``"v100"``, ``"a100"``, ``"h100"`` or ``"h200"``.
+        chip: a name in ``CHIPS``.
         n_chips: W.
         per_node: chips that share the fast links.
 

@@ -261,9 +261,9 @@ class Ranks:
         }
         # A dead rank's pipe is at its end, which ``wait`` reports too.
         ready = wait([*pipes], max(0.0, seconds))
-        for pipe in ready:
-            assert isinstance(pipe, Connection)
-            rank = pipes[pipe]
+        for pipe, rank in pipes.items():
+            if pipe not in ready:
+                continue
             try:
                 told[rank] = cloudpickle.loads(pipe.recv_bytes())
             except (EOFError, ConnectionResetError):
