@@ -24,6 +24,7 @@ CASES = [
     ("rope", ROWS),
     ("rope", ONE),
     ("every second layer has a window", ROWS),
+    ("latents", ROWS),
     ("latents", ONE),
 ]
 
