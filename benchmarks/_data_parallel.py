@@ -35,11 +35,13 @@ OURS = {"1 MiB": MIB, "5 MiB": 5 * MIB, "25 MiB": 25 * MIB}
 THEIRS = {"5 MiB": 5, "25 MiB": 25, "default": None}
 
 
-def llama(size: str) -> TransformerConfig:
-    """A Llama-like model, head and embedding apart."""
-    d_model, n_layers, n_heads, d_ff = SHAPES[size]
+def llama_of(
+    shape: tuple[int, int, int, int], vocab_size: int
+) -> TransformerConfig:
+    """A Llama-like model of some sizes, head and embedding apart."""
+    d_model, n_layers, n_heads, d_ff = shape
     return replace(
-        tiny(64, vocab_size=8192 if size == "25M" else 256),
+        tiny(64, vocab_size=vocab_size),
         d_model=d_model,
         n_layers=n_layers,
         n_heads=n_heads,
@@ -48,6 +50,10 @@ def llama(size: str) -> TransformerConfig:
         d_ff=d_ff,
         tied=False,
     )
+
+
+def llama(size: str) -> TransformerConfig:
+    return llama_of(SHAPES[size], 8192 if size == "25M" else 256)
 
 
 def build(size: str) -> nn.Module:

@@ -2,22 +2,18 @@
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Any
 
 import torch
+from _data_parallel import llama_of
 from _output import Output
 from torch import Tensor
 from torch import distributed as dist
 from torch.distributed import pipelining
 
-from scratchlm.model.published.presets import tiny
-from scratchlm.model.transformer.transformer import (
-    Transformer,
-    TransformerConfig,
-)
+from scratchlm.model.transformer.transformer import Transformer
 from scratchlm.scaling.collectives.local import run
 from scratchlm.scaling.pipeline_parallel import (
     Durations,
@@ -47,6 +43,7 @@ from scratchlm.training.pretraining.micro_batches import (
 WORLD, N_MICRO = 2, 8
 CLOSE = 1.15  # the measured bubble over the formula's, or the other way
 TOLERANCE = 1e-5
+VOCABULARY = 512
 # D, L, N = K, d_ff. The head is small, so that stages take equally long, as
 # the formulas have it.
 SHAPES = {"0.2M": (64, 4, 2, 128), "25M": (448, 8, 7, 1664)}
@@ -66,25 +63,10 @@ FORMULAS: dict[str, Callable[[int, int], float]] = {
 }
 
 
-def llama(size: str) -> TransformerConfig:
-    """A Llama-like model with a small vocabulary."""
-    d_model, n_layers, n_heads, d_ff = SHAPES[size]
-    return replace(
-        tiny(64, vocab_size=512),
-        d_model=d_model,
-        n_layers=n_layers,
-        n_heads=n_heads,
-        n_kv_heads=n_heads,
-        d_head=d_model // n_heads,
-        d_ff=d_ff,
-        tied=False,
-    )
-
-
 def draw(n_tokens: int) -> tuple[TokenBatch, int]:
     """A row for each micro-batch, and how many tokens count."""
     draws = torch.Generator().manual_seed(0)
-    ids = torch.randint(512, (N_MICRO, n_tokens + 1), generator=draws)
+    ids = torch.randint(VOCABULARY, (N_MICRO, n_tokens + 1), generator=draws)
     batch = TokenBatch(tokens=ids[:, :-1], targets=ids[:, 1:])
     return batch, int(n_valid(batch.targets))
 
@@ -92,7 +74,11 @@ def draw(n_tokens: int) -> tuple[TokenBatch, int]:
 def build(size: str, schedule: Schedule, rank: int) -> dict[int, Stage]:
     torch.manual_seed(0)
     here = schedule.stages_of(rank)
-    return split_model(Transformer(llama(size)), here, schedule.n_stages)
+    return split_model(
+        Transformer(llama_of(SHAPES[size], VOCABULARY)),
+        here,
+        schedule.n_stages,
+    )
 
 
 def gradients(stages: dict[int, Stage]) -> dict[str, Tensor]:
