@@ -3,9 +3,11 @@
 import ast
 import re
 import statistics
+from textwrap import dedent, indent
 
 import nbformat
 import pytest
+from sphinx.util import parselinenos
 
 from bookbuild.contents import code_cells
 from bookbuild.notebook.directives import included_lines
@@ -108,6 +110,50 @@ def missing_tests(text, root):
     return found
 
 
+def parts_of(source):
+    """The lines of a definition that a page may leave out, part by part."""
+    node = ast.parse(dedent(source)).body[0]
+    first = node.body[0]
+    lines = source.splitlines()
+    parts = [
+        {number} for number, line in enumerate(lines, 1) if not line.strip()
+    ]
+    parts += [
+        {*range(each.lineno, each.end_lineno + 1)}
+        for each in node.decorator_list
+    ]
+    parts.append({*range(node.lineno, first.lineno)})
+    if ast.get_docstring(node) is not None:
+        parts.append({*range(first.lineno, first.end_lineno + 1)})
+    return parts
+
+
+def cut_badly(source, lines):
+    """Which lines a quote leaves out, though not with all of their part."""
+    n_lines = len(source.splitlines())
+    shown = {1 + i for i in parselinenos(lines, n_lines)}
+    hidden = {*range(1, n_lines + 1)} - shown
+    whole = [part for part in parts_of(source) if part <= hidden]
+    return sorted(hidden.difference(*whole))
+
+
+def quoted_in_part(notebook, folder, parser):
+    for each in directives(text_of(notebook), parser):
+        if each.name == "literalinclude" and "lines" in each.options:
+            lines = each.options["lines"]
+            options = {k: v for k, v in each.options.items() if k != "lines"}
+            path = (folder / each.argument).resolve()
+            yield options["pyobject"], included_lines(path, options), lines
+
+
+def quote_complaints(notebook, folder, parser):
+    return [
+        f"{name}, lines {lines}, leaves out {bad}"
+        for name, source, lines in quoted_in_part(notebook, folder, parser)
+        if (bad := cut_badly(source, lines))
+    ]
+
+
 def unstable_checks(notebook):
     return [
         cell.source
@@ -168,6 +214,19 @@ def test_each_quoted_source_exists(notebooks, root, parser):
                 assert included_lines(path, each.options)
 
 
+def test_quotes_leave_out_nothing_but_docstrings(notebooks, root, parser):
+    """A docstring grew by a line, and the page quotes the end of it, or has
+    lost the first lines of the code."""
+    found = [
+        f"book/{name}.md: {complaint}"
+        for name, notebook in notebooks.items()
+        for complaint in quote_complaints(
+            notebook, (root / "book" / name).parent, parser
+        )
+    ]
+    assert not found, "\n".join(found)
+
+
 def test_checked_outputs_hold_still(notebooks):
     """A picture's bytes differ between machines, so nbval must not look."""
     found = each_page(notebooks, unstable_checks)
@@ -210,6 +269,41 @@ def test_a_bad_cell_is_found(source):
 def test_a_bare_figure_is_found(cell, parser):
     """Each way to show a figure can leave something out."""
     assert figure_complaints(page(cell), parser)
+
+
+SAMPLE = '''@cache
+def f(
+    x,
+):
+    """Return x.
+
+    Args:
+        x: a number.
+    """
+    y = x
+
+    return y
+'''
+
+
+@pytest.mark.parametrize(
+    ("lines", "bad"),
+    [
+        ("1-", []),
+        ("2-4, 10-", []),
+        ("1-9, 10, 12", []),
+        ("10-", []),
+        ("1-4, 9-", [5, 7, 8]),
+        ("1-5, 10-", [7, 8, 9]),
+        ("3-4, 10-", [2]),
+        ("1-4, 11-", [10]),
+        ("1-4, 10-11", [12]),
+    ],
+)
+def test_a_badly_cut_quote_is_found(lines, bad):
+    """A docstring and a signature are left out whole or not at all."""
+    assert cut_badly(SAMPLE, lines) == bad
+    assert cut_badly(indent(SAMPLE, "    "), lines) == bad
 
 
 def test_missing_parts_and_tests_are_found(root):
