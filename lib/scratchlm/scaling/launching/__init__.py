@@ -1,6 +1,36 @@
 """Starting ranks on machines, and what to do when one of them fails."""
 
+from scratchlm.scaling.launching.heartbeat import Heartbeat, pulses
 from scratchlm.scaling.launching.job_script import sbatch_script, torchrun
 from scratchlm.scaling.launching.launch import Launch
+from scratchlm.scaling.launching.rendezvous import (
+    Place,
+    expand_hosts,
+    find_place,
+    job_port,
+    joined,
+)
+from scratchlm.scaling.launching.stragglers import (
+    OwnTime,
+    gather_laps,
+    slow_ranks,
+)
+from scratchlm.scaling.launching.watchdog import Watchdog, read_hang
 
-__all__ = ["Launch", "sbatch_script", "torchrun"]
+__all__ = [
+    "Heartbeat",
+    "Launch",
+    "OwnTime",
+    "Place",
+    "Watchdog",
+    "expand_hosts",
+    "find_place",
+    "gather_laps",
+    "job_port",
+    "joined",
+    "pulses",
+    "read_hang",
+    "sbatch_script",
+    "slow_ranks",
+    "torchrun",
+]
