@@ -89,6 +89,14 @@ def test_the_first_node_of_a_step_is_the_step_s():
     assert place.master[0] == "n4"
 
 
+def test_a_script_may_say_where_ranks_meet():
+    """Hosts whose names in Slurm are not those of the network."""
+    place = find_place(
+        {**SRUN, "MASTER_ADDR": "n1-ib0", "MASTER_PORT": "29500"}
+    )
+    assert place.master == ("n1-ib0", 29500)
+
+
 def test_tasks_may_differ_from_node_to_node():
     """Shares taken for equal give a rank beyond its node's last GPU."""
     uneven = {**SRUN, "SLURM_TASKS_PER_NODE": "3,1", "SLURM_LOCALID": "0"}

@@ -134,12 +134,15 @@ def _place_by_srun(environ: Mapping[str, str]) -> Place:
     _require(environ, named, "srun", "start it by `srun --ntasks N ...`")
     assert hosts is not None
     rank, world, local_rank = (_whole(environ, name) for name in _BY_SRUN)
+    # A job's script may say better than Slurm how its first node is reached.
+    host = environ.get("MASTER_ADDR") or expand_hosts(hosts)[0]
+    port = _whole(environ, "MASTER_PORT", str(job_port(job)))
     return Place(
         rank=rank,
         world=world,
         local_rank=local_rank,
         local_world=_tasks_here(environ, world, hosts),
-        master=(expand_hosts(hosts)[0], job_port(job)),
+        master=(host, port),
         restarts=_whole(environ, "SLURM_RESTART_COUNT", "0"),
         job=job,
     )
