@@ -32,7 +32,7 @@ def zb_h1_bubble(
         n_micro: m micro-batches.
         durations: of a stage.
 
-    Source: Qi et al. 2023, "Zero Bubble Pipeline Parallelism", table 1.
+    Source: Qi et al. 2023, "Zero Bubble Pipeline Parallelism", table 2.
     """
     d = durations
     idle = (world_size - 1) * (
