@@ -1,8 +1,16 @@
 """Starting ranks on machines, and what to do when one of them fails."""
 
+from scratchlm.scaling.launching.deepspeed import (
+    deepspeed_config,
+    job_of_deepspeed,
+)
 from scratchlm.scaling.launching.heartbeat import Heartbeat, pulses
 from scratchlm.scaling.launching.job_script import sbatch_script, torchrun
 from scratchlm.scaling.launching.launch import Launch
+from scratchlm.scaling.launching.megatron import (
+    job_of_megatron,
+    megatron_arguments,
+)
 from scratchlm.scaling.launching.rendezvous import (
     Place,
     expand_hosts,
@@ -23,11 +31,15 @@ __all__ = [
     "OwnTime",
     "Place",
     "Watchdog",
+    "deepspeed_config",
     "expand_hosts",
     "find_place",
     "gather_laps",
+    "job_of_deepspeed",
+    "job_of_megatron",
     "job_port",
     "joined",
+    "megatron_arguments",
     "pulses",
     "read_hang",
     "sbatch_script",
