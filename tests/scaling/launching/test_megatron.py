@@ -117,13 +117,15 @@ def test_what_a_default_would_change_is_said():
 
 def test_the_planner_s_best_has_arguments():
     """A plan that can be drawn and not be started."""
-    base = replace(LLAMA, mesh=Mesh(dp=16), n_rows=64)
-    found = plans(base, cluster("h100", 16))
+    base = replace(
+        LLAMA, model=named("llama3-8b"), mesh=Mesh(dp=8), n_rows=32
+    )
+    found = plans(base, cluster("h100", 8))
     jobs = [p.job for p in found.by_mesh() if p.job.recompute != "products"]
     assert len(jobs) > 3
     for job in jobs:
         words = megatron_arguments(job)
-        assert job_of_megatron(words, world=16, like=base) == job
+        assert job_of_megatron(words, world=8, like=base) == job
 
 
 @pytest.mark.parametrize(
