@@ -1,5 +1,7 @@
 """Bytes by formula, against bytes that ranks count."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -52,6 +54,24 @@ def test_bytes_are_what_ranks_count(ranks, size, n_kv_heads):
     of = shape(size, n_kv_heads)
     due = (*ring_bytes(of), ulysses_bytes(of)[0])
     assert ranks(size)(check) == [due] * size
+
+
+def test_gradients_of_narrow_keys_travel_in_32_bits(ranks):
+    """Sums that each rank on their way rounds to 16 bits lose digits."""
+
+    def check(group):
+        q, k, v = (
+            torch.randn(2, 2, 12, 8, dtype=torch.bfloat16, requires_grad=True)
+            for _ in range(3)
+        )
+        ring = RingAttention(group)
+        y = ring(q, k, v)
+        forward = ring.wire.sent
+        y.sum().backward()
+        return forward, ring.wire.sent - forward
+
+    forward, _ = ring_bytes(replace(shape(2, 2), width=2))
+    assert ranks(2)(check) == [(forward, 3 * forward)] * 2
 
 
 def test_the_planner_counts_the_same_ring():
