@@ -37,8 +37,7 @@ def ring_bytes(shape: AttentionShape) -> tuple[int, int]:
     """Return the bytes that one rank sends in a ring.
 
     Keys and values make W - 1 steps, backward too, followed by their
-    gradients. All numbers count as equally wide;
-    :class:`~scratchlm.scaling.context_and_expert_parallel.ring_attention.RingAttention`
+    gradients. All numbers count as equally wide, but ``RingAttention``
     sends gradients of 16-bit keys in 32 bits.
 
     Args:
