@@ -52,15 +52,7 @@ class ExpertParallel:
     def __init__(self, model: nn.Module, group: dist.ProcessGroup):
         self.model, self.group = model, group
         require_same(fingerprint(model), group)
-        mixtures = _mixtures(model, group.size())
-        self.shards = Shards(model, group)
-        for mixture in mixtures:
-            for name in EXPERTS:
-                part = self.shards.cut(getattr(mixture, name), 0)
-                setattr(mixture, name, part)
-            visit = Visit(mixture, group)
-            mixture.visit = visit  # type: ignore[method-assign]
-        self.shards.forget_whole()
+        self.shards = spread_experts(model, group)
         rest = [p for p in model.parameters() if p not in self.shards]
         self._rest = DataParallel(nn.ParameterList(rest), group)
 
@@ -76,6 +68,32 @@ class ExpertParallel:
             ValueError: gradients of the last step are still there.
         """
         self._rest.backward(loss, last=last)
+
+
+def spread_experts(model: nn.Module, group: dist.ProcessGroup) -> Shards:
+    """Leave some experts of each mixture to each rank, in place.
+
+    Args:
+        model: the same on all ranks.
+        group: W ranks.
+
+    Returns:
+        The experts' parts.
+
+    Raises:
+        ValueError: there is no mixture, or W does not divide its number of
+            experts.
+    """
+    mixtures = _mixtures(model, group.size())
+    shards = Shards(model, group)
+    for mixture in mixtures:
+        for name in EXPERTS:
+            part = shards.cut(getattr(mixture, name), 0)
+            setattr(mixture, name, part)
+        visit = Visit(mixture, group)
+        mixture.visit = visit  # type: ignore[method-assign]
+    shards.forget_whole()
+    return shards
 
 
 class Visit:

@@ -60,6 +60,12 @@ class Bucket:
             parameter.grad = view
         self.held.add(index)
 
+    def take_rest(self) -> None:
+        """Move in what came without a word, as split backward passes do."""
+        for index, p in enumerate(self.parameters):
+            if index not in self.held and p.grad is not None:
+                self.take(index)
+
     def close(self) -> None:
         """Make ready to be summed: zeros for gradients that do not exist."""
         for index, view in enumerate(self.views):

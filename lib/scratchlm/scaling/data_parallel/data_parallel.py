@@ -1,6 +1,7 @@
 """Backward passes whose gradients are summed over ranks on the way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
@@ -125,6 +126,20 @@ class DataParallel:
         Raises:
             ValueError: gradients of the last step are still there.
         """
+        with self.summing(last=last):
+            if loss is not None:
+                loss.backward()  # type: ignore[no-untyped-call]  # torch's
+
+    @contextmanager
+    def summing(self, *, last: bool = True) -> Iterator[None]:
+        """Let a backward pass run inside, whoever starts it.
+
+        Args:
+            last: whether the step's gradients are complete with this one.
+
+        Raises:
+            ValueError: gradients of the last step are still there.
+        """
         if not self._begun:
             self._begin()
         if last:
@@ -133,8 +148,7 @@ class DataParallel:
                 bucket.awaited = set(range(len(bucket.parameters)))
         self._inside = True
         try:
-            if loss is not None:
-                loss.backward()  # type: ignore[no-untyped-call]  # torch's
+            yield
         finally:
             self._inside = False
         if last:
@@ -156,13 +170,15 @@ class DataParallel:
             bucket.begin()
         self._begun = True
 
-    def _arrived(self, bucket: Bucket, index: int, _: Tensor) -> None:
+    def _arrived(self, bucket: Bucket, index: int, p: Tensor) -> None:
         if not self._inside:
             raise ValueError(
                 "a backward pass of its own would leave its gradients on "
                 "this rank; call backward of DataParallel with the loss, or "
                 "close it first"
             )
+        if p.grad is None:  # of a split backward pass, which gives it later
+            return
         bucket.take(index)
         bucket.awaited.discard(index)
         # In one order on all ranks, whatever arrives first on each.
@@ -178,6 +194,7 @@ class DataParallel:
 
     def _finish(self) -> None:
         while self._waiting:
+            self._waiting[0].take_rest()
             self._send(self._waiting.pop(0))
         for pending in self._pending:
             pending.wait()

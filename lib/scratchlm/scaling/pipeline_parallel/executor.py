@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -24,10 +24,42 @@ from scratchlm.scaling.pipeline_parallel.weight_gradients import (
     WeightGradients,
 )
 from scratchlm.training.objective.loss import Loss, n_valid, next_token_loss
-from scratchlm.training.pretraining.micro_batches import TokenBatch
 
 # Called with the head, what it reads, and targets.
 HeadLoss = Callable[[Any, Tensor, Tensor], Loss]
+# Called with what a stage returned and its gradient, None of a loss.
+Backward = Callable[[Tensor, Tensor | None], None]
+
+
+@runtime_checkable
+class MicroBatch(Protocol):
+    """What stages read of a micro-batch, as ``TokenBatch`` has it."""
+
+    @property
+    def tokens(self) -> Tensor:
+        """What the first stage reads, of shape (B, T)."""
+
+    @property
+    def targets(self) -> Tensor:
+        """The token after each; -100 where none counts."""
+
+    @property
+    def documents(self) -> Any:
+        """As the model takes them, or None."""
+
+    @property
+    def positions(self) -> Tensor | None:
+        """Of each token in its document, or None."""
+
+
+def run_backward(out: Tensor, gradient: Tensor | None) -> None:
+    """Go back from what a stage returned.
+
+    Args:
+        out: the stream, or the last stage's share of the loss.
+        gradient: of the first; None of the second.
+    """
+    out.backward(gradient)  # type: ignore[no-untyped-call]  # torch's
 
 
 def linear_head_loss(head: nn.Module, x: Tensor, targets: Tensor) -> Loss:
@@ -72,11 +104,14 @@ class _Held:
 class _Work:
     """The state of one step on one rank."""
 
-    parts: Sequence[TokenBatch]
+    parts: Sequence[MicroBatch]
     count: int
     messages: Messages
     held: dict[tuple[int, int], _Held] = field(default_factory=dict)
-    nats: Tensor = field(default_factory=lambda: torch.zeros(()))
+    # Of one type on all ranks, also on those that compute no loss.
+    nats: Tensor = field(
+        default_factory=lambda: torch.zeros((), dtype=torch.float64)
+    )
 
 
 class Pipeline:
@@ -92,6 +127,10 @@ class Pipeline:
         schedule: of all ranks.
         group: the ranks, in the order of the schedule's.
         loss: called with the head, what it reads, and targets.
+        backward: called with what a stage returned and its gradient, by whom
+            sums over other ranks too.
+        n_crossing: called with T; of how many positions this rank sends the
+            stream to the next stage. All if None.
         pace: called with an action; the seconds that it takes at least. Who
             gives one watches a schedule in slow motion, on fewer cores than
             ranks too.
@@ -100,13 +139,15 @@ class Pipeline:
         ValueError: the group or the stages are not those of the schedule.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         stages: Mapping[int, Stage],
         schedule: Schedule,
         group: dist.ProcessGroup,
         *,
         loss: HeadLoss = linear_head_loss,
+        backward: Backward = run_backward,
+        n_crossing: Callable[[int], int] | None = None,
         pace: Seconds | None = None,
     ):
         if schedule.world_size != group.size():
@@ -122,10 +163,11 @@ class Pipeline:
             )
         self.stages, self.schedule = dict(stages), schedule
         self.group, self.rank, self._loss = group, group.rank(), loss
-        self._pace = pace
+        self._pace, self._run_backward = pace, backward
+        self._n_crossing = n_crossing or int
         self._last_rank = schedule.rank_of[schedule.n_stages - 1]
 
-    def step(self, parts: Sequence[TokenBatch], count: int) -> PipelineStep:
+    def step(self, parts: Sequence[MicroBatch], count: int) -> PipelineStep:
         """Add the gradient of the mean loss over all micro-batches.
 
         Every rank calls it with the same arguments.
@@ -155,7 +197,7 @@ class Pipeline:
             sent_bytes=work.messages.sent_bytes,
         )
 
-    def _begin(self, parts: Sequence[TokenBatch], count: int) -> _Work:
+    def _begin(self, parts: Sequence[MicroBatch], count: int) -> _Work:
         # On every rank alike: one that raises alone lets the others wait.
         if len(parts) != self.schedule.n_micro:
             raise ValueError(
@@ -173,7 +215,8 @@ class Pipeline:
         parameter = next(some.parameters())
 
         def empty(micro_batch: int) -> Tensor:
-            shape = *parts[micro_batch].tokens.shape, some.d_model
+            n_rows, n_tokens = parts[micro_batch].tokens.shape
+            shape = n_rows, self._n_crossing(n_tokens), some.d_model
             return torch.empty(
                 shape, dtype=parameter.dtype, device=parameter.device
             )
@@ -221,7 +264,7 @@ class Pipeline:
     ) -> Tensor | None:
         key = action.stage, action.micro_batch
         held = work.held[key]
-        held.out.backward(came)  # type: ignore[no-untyped-call]  # torch's
+        self._run_backward(held.out, came)
         gradient = held.x.grad
         if action.kind is Kind.BACKWARD:
             del work.held[key]
@@ -262,7 +305,8 @@ class Pipeline:
         weight, other = shared
         assert weight.grad is not None
         total = add_shared_gradients(weight.grad, self.group, other)
-        weight.grad = total if before is None else before + total
+        # In place, since whoever sums over other ranks knows this memory.
+        weight.grad.copy_(total if before is None else before + total)
 
     def _told_to_all(self, work: _Work) -> Loss:
         """Send the loss from the last stage to every rank."""

@@ -57,22 +57,27 @@ class Stage(nn.Module):
 
     def forward(
         self,
-        x: Int[Tensor, "B T"] | Float[Tensor, "B T D"],
+        x: Int[Tensor, "B T"] | Float[Tensor, "B _ D"],
         *,
-        documents: Int[Tensor, "B T"] | None = None,
+        documents: Int[Tensor, "B T"] | Documents | None = None,
         positions: Int[Tensor, "B T"] | None = None,
-    ) -> Float[Tensor, "B T D"]:
+    ) -> Float[Tensor, "B _ D"]:
         """Return the stream for the next stage, or what the head reads.
 
         Args:
             x: tokens for the first stage, and for others what the stage
                 before has returned.
             documents: a number for each document of a row; each row is one
-                document if None.
+                document if None. Whoever has made a :class:`Documents`
+                already may give that.
             positions: of each token; counted from the beginning of its
                 document if None.
         """
-        packed = None if documents is None else Documents.of(documents)
+        packed = (
+            Documents.of(documents)
+            if isinstance(documents, Tensor)
+            else documents
+        )
         at: Tensor | None = positions
         if at is None and packed is not None:
             at = packed.positions

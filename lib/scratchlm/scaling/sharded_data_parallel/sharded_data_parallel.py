@@ -54,7 +54,7 @@ class ShardedDataParallel:
     others; a rank without rows calls ``backward(None)`` instead.
 
     Args:
-        model: in float32, the same on all ranks.
+        model: in float32 or float64, the same on all ranks.
         group: whose ranks share it out.
         optimizer: called once with the whole model; must treat each number
             by itself, as Adam does.
@@ -62,12 +62,14 @@ class ShardedDataParallel:
         modules: at stage 3, what is gathered one after another, in the order
             of use; the model's ``blocks`` if None. The rest is whole from
             the forward pass to the end of the backward pass.
+        only: called with a parameter; whether it is shared out here, and not
+            somewhere else. All are if None.
         dtype: of whole parameters, in which the model computes; the masters
-            and the optimizer's state stay in float32.
+            and the optimizer's state stay as the model is given.
         reduce_dtype: in which gradients are sent.
 
     Raises:
-        ValueError: there is no such stage, the model is not in float32, it
+        ValueError: there is no such stage, the model is in a half type, it
             has no blocks, or the optimizer needs whole matrices.
 
     Source: Rajbhandari et al. 2020, "ZeRO"; Zhao et al. 2023, "PyTorch
@@ -82,6 +84,7 @@ class ShardedDataParallel:
         *,
         stage: Literal[1, 2, 3] = 3,
         modules: Sequence[nn.Module] | None = None,
+        only: Callable[[nn.Parameter], bool] | None = None,
         dtype: torch.dtype = torch.float32,
         reduce_dtype: torch.dtype = torch.float32,
     ):
@@ -91,7 +94,7 @@ class ShardedDataParallel:
         modules = _blocks(model) if modules is None else list(modules)
         self.model, self.group, self.stage = model, group, stage
         self.optimizer = optimizer(model)
-        _check_elementwise(self.optimizer)
+        require_elementwise(self.optimizer)
         units = [
             Unit(
                 parameters,
@@ -102,7 +105,8 @@ class ShardedDataParallel:
             )
             if parameters
             else None
-            for parameters in plan_units(model, modules)
+            for planned in plan_units(model, modules)
+            for parameters in [[*filter(only or _all, planned)]]
         ]
         self.root, self.units = units[0], units[1:]
         self._inside, self._begun, self._sums = False, False, False
@@ -125,6 +129,19 @@ class ShardedDataParallel:
                 rank that has no rows for this part.
             last: whether the step's gradients are complete with this one.
         """
+        with self.summing(last=last):
+            if loss is None:
+                self._keep_step()
+            else:
+                loss.backward()  # type: ignore[no-untyped-call]  # torch's
+
+    @contextmanager
+    def summing(self, *, last: bool = True) -> Iterator[None]:
+        """Let a backward pass run inside, whoever starts it.
+
+        Args:
+            last: whether the step's gradients are complete with this one.
+        """
         if not self._begun:
             for unit in self.all_units:
                 unit.begin()
@@ -135,12 +152,11 @@ class ShardedDataParallel:
             for k, unit in enumerate(self.units)
             if unit is not None
         }
+        # Another micro-batch may have gone back since this one's forward.
+        self._before_rest()
         self._inside = True
         try:
-            if loss is None:
-                self._keep_step()
-            else:
-                loss.backward()  # type: ignore[no-untyped-call]  # torch's
+            yield
         finally:
             self._inside = False
         self._sum_after(-1)
@@ -173,9 +189,18 @@ class ShardedDataParallel:
 
     def step(self) -> None:
         """Let the optimizer move this rank's pieces, and drop gradients."""
+        with self.moving():
+            self.optimizer.step()
+
+    @contextmanager
+    def moving(self) -> Iterator[None]:
+        """Let an optimizer move this rank's pieces inside, whoever calls it.
+
+        Gradients are dropped behind it.
+        """
         for unit in self.all_units:
             unit.free()
-        self.optimizer.step()
+        yield
         for unit in self.all_units:
             unit.begin()
             unit.forget_whole()
@@ -313,9 +338,13 @@ class ShardedDataParallel:
         self._begun = False
 
 
+def _all(p: nn.Parameter) -> bool:
+    return True
+
+
 def _check_types(model: nn.Module) -> None:
     for name, p in model.named_parameters():
-        if p.dtype != torch.float32:
+        if p.dtype not in (torch.float32, torch.float64):
             raise ValueError(
                 f"{name} is in {p.dtype}; give the model in float32, which "
                 f"the masters keep, and the type to compute in as dtype"
@@ -332,7 +361,15 @@ def _blocks(model: nn.Module) -> list[nn.Module]:
     return list(blocks)
 
 
-def _check_elementwise(optimizer: Steps) -> None:
+def require_elementwise(optimizer: Steps) -> None:
+    """Refuse an optimizer that needs whole matrices.
+
+    Args:
+        optimizer: of parameters of which a rank has parts.
+
+    Raises:
+        ValueError: it looks at more than one number at a time.
+    """
     each: Sequence[Steps] = (
         optimizer.optimizers if isinstance(optimizer, Several) else [optimizer]
     )

@@ -6,8 +6,10 @@ from itertools import accumulate
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch import distributed as dist
 from torch.distributed import ProcessGroup
 
+from scratchlm.scaling.collectives.conjugate import gather_from
 from scratchlm.scaling.data_parallel.data_parallel import Pending
 from scratchlm.scaling.sharded_data_parallel.exchange import (
     ScatteredSum,
@@ -24,14 +26,15 @@ class Unit:
         [ rank 0 ][ rank 1 ][  rank 2  ]   p1 lies on two ranks
 
     A parameter is *whole*, a view of the gathered vector, or it is this
-    rank's *piece* of it in float32, which may be empty, and which is what an
+    rank's *piece* of it in full precision, which may be empty and is what an
     optimizer moves.
 
     Args:
-        parameters: in float32; one that is shared appears once.
+        parameters: in full precision; one that is shared appears once.
         group: whose ranks own the parts.
         dtype: of the gathered vector.
-        reduce_dtype: in which gradients are sent; they are added in float32.
+        reduce_dtype: in which gradients are sent; they are added in that of
+            the parameters.
         frees: whether the gathered vector is freed when it is not needed.
     """
 
@@ -71,13 +74,13 @@ class Unit:
 
     @torch.no_grad()
     def _share_out(self, dtype: torch.dtype) -> None:
-        device = self.parameters[0].device
+        first = self.parameters[0]
         n = self.part * self.group.size()
-        flat = torch.zeros(n, device=device)
+        flat = torch.zeros(n, dtype=first.dtype, device=first.device)
         for whole, p in zip(self._cut(flat), self.parameters, strict=True):
             whole.copy_(p)
         self.master = flat[self.first : self.first + self.part]
-        self.whole = not self.frees and dtype == torch.float32
+        self.whole = not self.frees and dtype == flat.dtype
         self.full = flat.to(dtype)
         self.views = self._cut(self.full)
         if not self.whole:  # else the masters are a part of it
@@ -98,9 +101,45 @@ class Unit:
 
     def _piece(self, part: Tensor, index: int) -> Tensor:
         """What of a parameter lies in this rank's part."""
-        begin = self._ends[index] - self._shapes[index].numel() - self.first
-        end = self._ends[index] - self.first
-        return part[max(0, begin) : max(0, min(end, self.part))]
+        begin, end = self._bounds(index, self.first)
+        return part[begin:end]
+
+    def _bounds(self, index: int, first: int) -> tuple[int, int]:
+        """Where a parameter lies in the part that begins at a number."""
+        end = self._ends[index] - first
+        begin = end - self._shapes[index].numel()
+        return (
+            max(0, min(begin, self.part)),
+            max(0, min(end, self.part)),
+        )
+
+    def joined(self, p: nn.Parameter, piece: Tensor | None) -> Tensor | None:
+        """Return the whole of what ranks have pieces of; all of them call it.
+
+        Args:
+            p: one of the parameters.
+            piece: this rank's, of the parameter or of something of its
+                shape; None if it has none.
+
+        Returns:
+            The whole on each rank; None if no rank has a piece.
+        """
+        has = torch.tensor(piece is not None, dtype=torch.int32)
+        dist.all_reduce(has, group=self.group)
+        if not has:
+            return None
+        index = next(i for i in self.indices if self.parameters[i] is p)
+        if piece is None:  # a rank whose piece is empty has no gradient
+            piece = torch.zeros_like(self.pieces[index])
+        ranks = range(self.group.size())
+        sizes = [self._bounds(index, r * self.part) for r in ranks]
+        flat = gather_from(
+            piece.detach(),
+            self.group,
+            0,
+            [end - begin for begin, end in sizes],
+        )
+        return flat.view(self._shapes[index])
 
     def start_gather(self) -> None:
         """Begin to make the parameters whole, if they are not."""

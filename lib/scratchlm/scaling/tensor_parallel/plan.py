@@ -8,6 +8,8 @@ from types import MappingProxyType
 
 from torch import nn
 
+from scratchlm.model.experts.experts import MixtureOfExperts
+
 
 class Cut(StrEnum):
     """How a module is spread over ranks.
@@ -16,7 +18,8 @@ class Cut(StrEnum):
     ``COLUMNS``: each rank sums over some of its inputs.
     ``VOCABULARY``: each rank has the rows of some tokens.
     ``REGION``: the ranks compute parts of one result between its entrance
-    and its exit.
+    and its exit. In a mixture of experts each rank has a part of every
+    expert.
     ``SUMMED``: whole on each rank, which uses it for a part of the work, so
     that the gradient is the sum of all ranks'.
     ``SPLIT`` and ``JOINED``: behind it each rank goes on with some of the
@@ -137,6 +140,8 @@ def _check_regions(placed: list[Placed], *, everywhere: bool) -> None:
     for each in placed:
         if each.cut is not Cut.REGION:
             continue
+        if isinstance(each.module, MixtureOfExperts):
+            continue  # whose ranks are alike but inside the experts
         for name, _ in each.module.named_parameters():
             path = f"{each.name}.{name}"
             owner, _, _ = path.rpartition(".")

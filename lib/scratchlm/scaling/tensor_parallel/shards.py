@@ -51,6 +51,16 @@ class Shards:
         """Whether a parameter is a part."""
         return p in self._cut
 
+    def named(self) -> dict[str, tuple[int, int]]:
+        """Return the dimension along which each part was cut, by its name.
+
+        Returns:
+            With it the whole length of that dimension. Parameters that were
+            not cut are left out.
+        """
+        named = self.model.named_parameters(remove_duplicate=False)
+        return {name: self._cut[p] for name, p in named if p in self}
+
     def whole(
         self, of: Callable[[nn.Parameter], Tensor | None] = lambda p: p
     ) -> dict[str, Tensor]:

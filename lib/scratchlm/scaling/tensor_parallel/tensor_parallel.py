@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional as F
 
+from scratchlm.model.experts.experts import MixtureOfExperts
 from scratchlm.model.transformer.transformer import Transformer
 from scratchlm.scaling.collectives.conjugate import (
     all_gather,
@@ -123,6 +124,24 @@ class TensorParallel:
         weight: Tensor = self.model.head.weight
         return next_token_loss(x, weight, targets, summed=summed)
 
+    def expect(self, n_tokens: int) -> None:
+        """Say how long the rows are that come, if no embedding sees them.
+
+        Args:
+            n_tokens: T, of whole rows.
+        """
+        self._n_tokens = n_tokens
+
+    def n_here(self, n_tokens: int) -> int:
+        """Return how many positions this rank has between the regions.
+
+        Args:
+            n_tokens: T, of whole rows.
+        """
+        if not self.sequence:
+            return n_tokens
+        return shard_sizes(n_tokens, self.group.size())[self.group.rank()]
+
     def _rows(self, placed: Placed) -> None:
         linear = _linear(placed)
         linear.weight = self.shards.cut(linear.weight, 0)
@@ -162,6 +181,9 @@ class TensorParallel:
 
     def _region(self, placed: Placed) -> None:
         module: Any = placed.module
+        if isinstance(module, MixtureOfExperts):
+            self._mixture(module)
+            return
         if hasattr(module, "n_heads"):
             module.n_heads //= self.group.size()
             module.n_kv_heads //= self.group.size()
@@ -177,6 +199,32 @@ class TensorParallel:
             lambda module, args: (self._enter(args[0]), *args[1:])
         )
         module.register_forward_hook(leave)
+
+    def _mixture(self, module: MixtureOfExperts) -> None:
+        """Cut each expert along F; all ranks route the same rows alike.
+
+        The router sees what one process sees, so that neither its choices
+        nor the statistics of balancing are a matter of one rank's positions.
+        """
+        for name, dim in (("gate", 1), ("up", 1), ("down", 2)):
+            setattr(module, name, self.shards.cut(getattr(module, name), dim))
+        answer, group = module.visit, self.group
+
+        def visit(
+            rows: Float[Tensor, "m D"], ends: Int[Tensor, " E"]
+        ) -> Float[Tensor, "m D"]:
+            return sum_over(answer(copy_to(rows, group), ends), group)
+
+        module.visit = visit  # type: ignore[method-assign]
+        if self.sequence:
+            module.register_forward_pre_hook(
+                lambda module, args: gather_from(
+                    args[0], group, SEQUENCE, self._sizes()
+                )
+            )
+            module.register_forward_hook(
+                lambda module, args, x: split_to(x, group, SEQUENCE)
+            )
 
     def _enter(self, x: Tensor) -> Tensor:
         if self.sequence:

@@ -1,0 +1,229 @@
+"""Meshes of all kinds: each gradient against one process."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+
+from scratchlm.model.attention.attention import Attention
+from scratchlm.model.block.feedforward import MLP, SwiGLU
+from scratchlm.model.block.norm import LayerNorm
+from scratchlm.model.experts.experts import MixtureOfExperts
+from scratchlm.model.transformer.transformer import (
+    Transformer,
+    TransformerConfig,
+)
+from scratchlm.scaling.accounting.job import Mesh
+from scratchlm.scaling.meshes.mesh_parallel import MeshParallel
+from scratchlm.scaling.meshes.process_mesh import ProcessMesh
+from scratchlm.scaling.pipeline_parallel.schedules import (
+    gpipe,
+    interleaved,
+    zb_h1,
+    zb_v,
+)
+from scratchlm.training.objective.loss import next_token_loss
+from scratchlm.training.optimizers.groups import adamw
+from scratchlm.training.pretraining.micro_batches import TokenBatch
+
+SMALL = TransformerConfig(
+    vocab_size=61,  # which neither two nor four ranks share evenly
+    d_model=32,
+    n_layers=4,
+    n_heads=4,
+    n_kv_heads=2,
+    d_head=8,
+    d_ff=47,  # nor this
+    max_tokens=64,
+)
+TIED = replace(
+    SMALL,
+    tied=True,
+    attention=partial(Attention, bias=True, out_bias=True),
+    feedforward=(MLP, SwiGLU),
+    norm=LayerNorm,
+)
+EXPERTS = replace(
+    SMALL,
+    feedforward=partial(
+        MixtureOfExperts,
+        n_experts=4,
+        top_k=2,
+        shared=partial(SwiGLU, d_ff=24),
+    ),
+)
+adamw_of = partial(adamw, lr=1e-2)
+
+
+def build(config, dtype=torch.float64):
+    """PyTorch's own weights: with GPT-2's small ones, a part that is broken
+    hardly changes a gradient."""
+    torch.manual_seed(0)
+    model = Transformer(replace(config, init=lambda model, n_layers: None))
+    with torch.no_grad():  # biases and norms that are neither 0 nor 1
+        for p in model.parameters():
+            if p.ndim == 1:
+                p.add_(torch.randn_like(p), alpha=0.3)
+    return model.to(dtype)
+
+
+def draw(seed=0, n_rows=9, n_tokens=10):
+    """Packed rows of unequal numbers of targets, four without any."""
+    generator = torch.Generator().manual_seed(seed)
+    tokens, targets = torch.randint(
+        61, (2, n_rows, n_tokens), generator=generator
+    )
+    documents = torch.zeros_like(tokens)
+    documents[1, 4:] = 1
+    documents[3, 7:] = 1
+    targets[0, :3] = targets[2:6] = -100
+    return TokenBatch(tokens, targets, documents)
+
+
+def apart(found, due):
+    """The distance of two tensors, over the length of the second."""
+    return float((found - due).norm() / due.norm().clamp(min=1e-30))
+
+
+def whole_loss(model, batch):
+    x = model.hidden(batch.tokens, documents=batch.documents)
+    return next_token_loss(x, model.head.weight, batch.targets)
+
+
+def one_process(config, n_steps, dtype):
+    """Losses, gradients, norms and weights of a run in one process."""
+    model = build(config, dtype)
+    optimizer, told = adamw_of(model), []
+    for step in range(n_steps):
+        loss = whole_loss(model, draw(step))
+        loss.mean().backward()
+        gradients = {
+            n: p.grad.clone()
+            for n, p in model.named_parameters(remove_duplicate=False)
+        }
+        norm = torch.nn.utils.get_total_norm(
+            [p.grad for p in model.parameters()]
+        )
+        for p in model.parameters():  # torch's own clipping adds 1e-6
+            p.grad.mul_(min(1.0, 0.5 / float(norm)))
+        optimizer.step()
+        optimizer.zero_grad()
+        total = float(loss.total.detach())
+        told.append((total, int(loss.count), gradients, norm))
+    weights = dict(model.named_parameters(remove_duplicate=False))
+    return told, {n: p.detach() for n, p in weights.items()}
+
+
+def train(group, config, sizes, settings, dtype, n_steps=2):  # noqa: PLR0917
+    """How far a mesh is from one process, in all that it computes."""
+    told, weights = one_process(config, n_steps, dtype)
+    mesh = ProcessMesh(sizes, group)
+    parallel = MeshParallel(build(config, dtype), mesh, adamw_of, **settings)
+    off, seen = {}, set()
+    for step, (total, count, gradients, norm) in enumerate(told):
+        loss = parallel.backward(draw(step))
+        assert loss.count == count
+        off[step, "loss"] = abs(float(loss.total) / total - 1)
+        for name, gradient in parallel.whole(lambda p: p.grad).items():
+            off[step, name] = apart(gradient, gradients[name])
+            seen.add(name)
+        found = parallel.clip(0.5)
+        off[step, "norm"] = abs(float(found) / float(norm) - 1)
+        parallel.move()
+    for name, weight in parallel.whole().items():
+        off["trained", name] = apart(weight, weights[name])
+    return off, seen
+
+
+def check(ranks, config, sizes, **settings):
+    settings = {"n_micro": sizes.pp, **settings}
+    found = ranks(sizes.world)(train, config, sizes, settings, torch.float64)
+    every = set(dict(build(config).named_parameters(remove_duplicate=False)))
+    assert set().union(*(seen for _, seen in found)) == every
+    for off, _ in found:
+        assert max(off.values()) < 1e-11, off
+
+
+PAIRS = [
+    Mesh(dp=2, tp=2),
+    Mesh(dp=2, pp=2),
+    Mesh(dp=2, cp=2),
+    Mesh(tp=2, pp=2),
+    Mesh(tp=2, cp=2),
+    Mesh(pp=2, cp=2),
+]
+
+
+@pytest.mark.parametrize("sizes", PAIRS, ids=str)
+@pytest.mark.parametrize("config", [SMALL, TIED], ids=["plain", "tied"])
+def test_two_axes_compute_what_one_process_does(ranks, config, sizes):
+    """A gradient summed over the wrong group, or over none: the loss looks
+    normal, and the parameter learns from some of the rows."""
+    check(ranks, config, sizes)
+
+
+@pytest.mark.parametrize("zero", [0, 1, 2, 3])
+@pytest.mark.parametrize("config", [SMALL, TIED], ids=["plain", "tied"])
+def test_three_axes_with_every_stage_of_zero(ranks, config, zero):
+    """A norm that counts what tensor parallel ranks both hold twice, or a
+    piece of ZeRO's that is of another stage's parameter."""
+    check(ranks, config, Mesh(dp=2, tp=2, pp=2), zero=zero)
+
+
+@pytest.mark.parametrize("zero", [0, 2])
+def test_in_single_precision_only_roundings_differ(ranks, zero):
+    """A sum that is rounded to fewer bits on its way. The order of sums
+    differs, so the bits do: within 1e-6 in each gradient."""
+    sizes, settings = Mesh(dp=2, tp=2, pp=2), {"n_micro": 2, "zero": zero}
+    found = ranks(8)(train, SMALL, sizes, settings, torch.float32, 1)
+    for off, _ in found:
+        found = {k: v for k, v in off.items() if k[0] != "trained"}
+        assert max(found.values()) < 1e-6, found
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        Mesh(dp=2, ep=2),
+        Mesh(dp=4, ep=2),
+        Mesh(dp=2, ep=2, tp=2),
+        Mesh(dp=2, ep=2, pp=2),
+        Mesh(dp=2, ep=2, cp=2),
+    ],
+    ids=str,
+)
+def test_experts_on_every_other_axis(ranks, sizes):
+    """An expert's gradient summed with that of another expert, which the
+    same rank of data parallel holds."""
+    check(ranks, EXPERTS, sizes)
+
+
+def test_experts_and_zero(ranks):
+    """Experts are copied on fewer ranks than all else, and so are cut into
+    fewer pieces."""
+    sizes = Mesh(dp=4, ep=2, tp=2)
+    check(ranks, EXPERTS, sizes, zero=3)
+
+
+@pytest.mark.parametrize(
+    "sizes", [Mesh(tp=2, pp=2), Mesh(tp=2, cp=2)], ids=str
+)
+@pytest.mark.parametrize("config", [TIED, EXPERTS], ids=["tied", "experts"])
+def test_positions_shared_between_regions(ranks, config, sizes):
+    """What a stage sends is a part of the positions, and the stage that
+    receives it takes it for all."""
+    check(ranks, config, sizes, sequence=True)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "n_micro"),
+    [(gpipe, 3), (interleaved, 4), (zb_h1, 3), (zb_v, 4)],
+    ids=["gpipe", "interleaved", "zb_h1", "zb_v"],
+)
+@pytest.mark.parametrize("config", [SMALL, TIED], ids=["plain", "tied"])
+def test_all_schedules_with_data_parallel(ranks, config, schedule, n_micro):
+    """Gradients of weights that come after the backward pass, when the sum
+    over ranks has gone off without them."""
+    sizes = Mesh(dp=2, pp=2)
+    check(ranks, config, sizes, schedule=schedule, n_micro=n_micro)
