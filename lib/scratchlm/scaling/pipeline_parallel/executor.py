@@ -107,11 +107,8 @@ class _Work:
     parts: Sequence[MicroBatch]
     count: int
     messages: Messages
+    nats: Tensor
     held: dict[tuple[int, int], _Held] = field(default_factory=dict)
-    # Of one type on all ranks, also on those that compute no loss.
-    nats: Tensor = field(
-        default_factory=lambda: torch.zeros((), dtype=torch.float64)
-    )
 
 
 class Pipeline:
@@ -222,7 +219,14 @@ class Pipeline:
             )
 
         messages = Messages(self.schedule, self.group, empty)
-        return _Work(parts=parts, count=count, messages=messages)
+        # Of one type on all ranks, also on those that compute no loss.
+        wide = torch.promote_types(parameter.dtype, torch.float32)
+        return _Work(
+            parts=parts,
+            count=count,
+            messages=messages,
+            nats=torch.zeros((), dtype=wide, device=parameter.device),
+        )
 
     def _do(self, action: Action, work: _Work) -> Event:
         """Wait for what an action needs, do it, and send its result."""
