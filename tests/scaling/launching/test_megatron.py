@@ -117,9 +117,7 @@ def test_what_a_default_would_change_is_said():
 
 def test_the_planner_s_best_has_arguments():
     """A plan that can be drawn and not be started."""
-    base = replace(
-        LLAMA, model=named("llama3-8b"), mesh=Mesh(dp=8), n_rows=32
-    )
+    base = replace(LLAMA, model=named("llama3-8b"), mesh=Mesh(dp=8), n_rows=32)
     found = plans(base, cluster("h100", 8))
     jobs = [p.job for p in found.by_mesh() if p.job.recompute != "products"]
     assert len(jobs) > 3

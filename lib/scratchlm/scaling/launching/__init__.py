@@ -1,8 +1,25 @@
 """Starting ranks on machines, and what to do when one of them fails."""
 
+from scratchlm.scaling.launching.clouds import (
+    AwsCluster,
+    OciCluster,
+    as_tfvars,
+    as_yaml,
+    oci_variables,
+    parallelcluster_config,
+)
 from scratchlm.scaling.launching.deepspeed import (
     deepspeed_config,
     job_of_deepspeed,
+)
+from scratchlm.scaling.launching.failures import (
+    Failures,
+    between_failures,
+    daly_interval,
+    failure_probability,
+    goodput,
+    simulate_goodput,
+    young_interval,
 )
 from scratchlm.scaling.launching.heartbeat import Heartbeat, pulses
 from scratchlm.scaling.launching.job_script import sbatch_script, torchrun
@@ -26,23 +43,36 @@ from scratchlm.scaling.launching.stragglers import (
 from scratchlm.scaling.launching.watchdog import Watchdog, read_hang
 
 __all__ = [
+    "AwsCluster",
+    "Failures",
     "Heartbeat",
     "Launch",
+    "OciCluster",
     "OwnTime",
     "Place",
     "Watchdog",
+    "as_tfvars",
+    "as_yaml",
+    "between_failures",
+    "daly_interval",
     "deepspeed_config",
     "expand_hosts",
+    "failure_probability",
     "find_place",
     "gather_laps",
+    "goodput",
     "job_of_deepspeed",
     "job_of_megatron",
     "job_port",
     "joined",
     "megatron_arguments",
+    "oci_variables",
+    "parallelcluster_config",
     "pulses",
     "read_hang",
     "sbatch_script",
+    "simulate_goodput",
     "slow_ranks",
     "torchrun",
+    "young_interval",
 ]

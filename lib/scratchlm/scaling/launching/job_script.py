@@ -168,6 +168,7 @@ def _step(launch: Launch) -> str:
     if launch.starter == "srun":
         return f"{shlex.join([*begin, launch.python])} {program}"
     meeting = '--rdzv-endpoint="$host:$port" --rdzv-id="$SLURM_JOB_ID"'
-    lines = [shlex.join(begin), shlex.join(_launcher(launch)[:3])]
-    lines += [shlex.join(_launcher(launch)[3:]), meeting, program]
+    words = _launcher(launch)
+    parts = (begin, words[:3], words[3:6], words[6:])
+    lines = [*map(shlex.join, parts), meeting, program]
     return " \\\n    ".join(lines)
