@@ -46,6 +46,26 @@ def test_the_second_signal_ends():
             os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_a_second_sigterm_leaves_time_for_the_checkpoint():
+    """A scheduler asks all processes of a job, and the launcher among them
+    asks its ranks once more: half a checkpoint."""
+    with requests_to_end() as request:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert request.number == signal.SIGTERM
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_other_signals_are_noted_where_wanted():
+    """A scheduler's own signal, whose default ends the process at once."""
+    before = signal.getsignal(signal.SIGUSR1)
+    with requests_to_end(signal.SIGUSR1) as request:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert request.number == signal.SIGUSR1
+    assert signal.getsignal(signal.SIGUSR1) == before
+
+
 def test_another_thread_notes_nothing():
     """Python refuses handlers outside of its main thread."""
     found = []

@@ -38,12 +38,16 @@ class Request:
 
 
 @contextmanager
-def requests_to_end() -> Iterator[Request]:
+def requests_to_end(*more: int) -> Iterator[Request]:
     """Note the first Ctrl-C or SIGTERM instead of ending at once.
 
-    The loop looks at it where a checkpoint can be written. The second
-    Ctrl-C ends at once, as always. Python hands signals to its main thread
+    The loop looks at it where a checkpoint can be written. A Ctrl-C after
+    it ends at once, as always; another SIGTERM does not, since a scheduler
+    and a launcher may both send one. Python hands signals to its main thread
     alone; in another one nothing is noted.
+
+    Args:
+        more: numbers of signals that are to be noted too.
     """
     request = Request()
     if threading.current_thread() is not threading.main_thread():
@@ -51,11 +55,12 @@ def requests_to_end() -> Iterator[Request]:
         return
 
     def note(number: int, frame: FrameType | None) -> None:
-        if request:
+        if request and number == signal.SIGINT:
             raise KeyboardInterrupt
-        request.number = number
+        request.number = request.number or number
 
-    before: dict[int, Any] = {n: signal.signal(n, note) for n in SIGNALS}
+    noted = (*SIGNALS, *more)
+    before: dict[int, Any] = {n: signal.signal(n, note) for n in noted}
     try:
         yield request
     finally:
