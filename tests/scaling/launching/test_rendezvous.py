@@ -1,6 +1,8 @@
 """What a launcher says of a process, and how processes meet."""
 
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from scratchlm.scaling.launching.rendezvous import (
     find_place,
     job_port,
     joined,
+    new_round,
 )
 
 TORCHRUN = {
@@ -210,11 +213,46 @@ def test_who_waits_in_vain_says_for_whom(rank):
     something about sockets."""
     place = alone(rank=rank, world=2, local_rank=rank, local_world=2)
     with (
-        pytest.raises(TimeoutError, match=rf"rank {rank} of 2.*127\.0\.0\.1"),
+        pytest.raises(
+            ConnectionError, match=rf"rank {rank} of 2.*127\.0\.0\.1"
+        ),
         joined(place, seconds=1.0),
     ):
         pass
     assert not dist.is_initialized()
+
+
+def test_ranks_that_are_started_again_meet_each_other_alone():
+    """torchrun 2.13 keeps its store from start to start: a rank reads the
+    address of a dead one there, and the restart fails or hangs."""
+    port = free_port()
+    kept = dist.TCPStore("127.0.0.1", port, is_master=True)
+
+    def enter(rank):
+        store = dist.TCPStore("127.0.0.1", port, is_master=False)
+        place = alone(rank=rank, world=3, local_rank=rank, local_world=3)
+        part = new_round(store, place, 20.0)
+        part.set(f"address {rank}", f"of start {start}")
+        return [part.get(f"address {each}").decode() for each in range(3)]
+
+    # Rank 0 comes last, so that the others find the round before theirs.
+    for start in range(3):
+        with ThreadPoolExecutor(3) as pool:
+            late = [pool.submit(enter, rank) for rank in (1, 2)]
+            time.sleep(0.3)
+            assert not any(each.done() for each in late)
+            found = [enter(0), *(each.result() for each in late)]
+        assert found == [[f"of start {start}"] * 3] * 3
+    assert kept.num_keys() > 3
+
+
+def test_a_round_without_rank_0_ends():
+    """Ranks that ask a store for ever."""
+    store = dist.TCPStore("127.0.0.1", free_port(), is_master=True)
+    store.set("round", "of the dead")
+    place = alone(rank=1, world=2, local_rank=1, local_world=2)
+    with pytest.raises(TimeoutError, match="rank 0 has not been heard of"):
+        new_round(store, place, 0.5)
 
 
 def test_a_node_with_fewer_gpus_than_ranks_is_refused(monkeypatch):

@@ -14,10 +14,12 @@ at one address: rank 0's store, where each leaves where it can be reached.
 """
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import uuid4
 
 import torch
 from torch import distributed as dist
@@ -270,6 +272,45 @@ def job_port(job: str) -> int:
     return _FIRST_PORT + int(job) % _N_PORTS
 
 
+def new_round(store: dist.Store, place: Place, seconds: float) -> dist.Store:
+    """Agree with the other ranks on a part of a store that is empty.
+
+    The store of torchrun outlives the ranks that it starts again. There the
+    addresses of dead ranks stand where the new ones are to be, and a rank
+    that looks before another has written connects to nobody. The number of
+    the restart would not do: each node's torchrun counts its own.
+
+    So each rank draws a name. Rank 0's is that of the round. The others write
+    theirs under it, until rank 0 has confirmed them; of what rank 0 of an
+    earlier start confirmed, none is theirs.
+
+    Args:
+        store: of all ranks.
+        place: of this process.
+        seconds: to wait for the others.
+
+    Raises:
+        TimeoutError: rank 0 has not confirmed this rank in time.
+    """
+    own, limit = uuid4().hex, time.monotonic() + seconds
+    if place.rank == 0:
+        store.set("round", own)
+        others = [store.get(f"{own}/{r}") for r in range(1, place.world)]
+        store.set(f"{own}/all", b",".join(others))
+        return dist.PrefixStore(own, store)
+    while time.monotonic() < limit:
+        name = store.get("round").decode()
+        store.set(f"{name}/{place.rank}", own)
+        try:
+            store.wait([f"{name}/all"], timedelta(seconds=1))
+        except dist.DistStoreError:  # some are late, or this round is over
+            continue
+        if own.encode() in store.get(f"{name}/all").split(b","):
+            return dist.PrefixStore(name, store)
+        time.sleep(0.05)  # rank 0 of this start has not come yet
+    raise TimeoutError(f"rank 0 has not been heard of for {seconds:g} seconds")
+
+
 @contextmanager
 def joined(
     place: Place, *, device: str = "cpu", seconds: float = 600.0
@@ -285,13 +326,16 @@ def joined(
         The group of all ranks: gloo, and for tensors on a GPU, nccl.
 
     Raises:
-        TimeoutError: some did not come; it says who waited for whom.
+        ConnectionError: some did not come, or left again; it says who
+            waited where.
         ValueError: the node has fewer GPUs than ranks.
     """
     limit = timedelta(seconds=seconds)
     if device != "cpu":
         _take_gpu(place)
     host, port = place.master
+    begun = time.monotonic()
+    store: dist.Store
     try:
         store = dist.TCPStore(  # type: ignore[attr-defined]
             host,
@@ -302,17 +346,20 @@ def joined(
         )
         dist.init_process_group(
             "gloo" if device == "cpu" else "cpu:gloo,cuda:nccl",
-            store=store,
+            store=new_round(store, place, seconds),
             rank=place.rank,
             world_size=place.world,
             timeout=limit,
         )
-    except RuntimeError as error:  # which all of PyTorch's are
-        raise TimeoutError(
+    # PyTorch's own are of the first kind.
+    except (RuntimeError, TimeoutError) as error:
+        waited = time.monotonic() - begun
+        raise ConnectionError(
             f"rank {place.rank} of {place.world} has not met the others at "
-            f"{host}:{port} within {seconds:g} seconds. Look whether each "
-            f"rank was started, whether rank 0 runs on {host} and whether "
-            f"another program has the port: {error}"
+            f"{host}:{port}, after {waited:.0f} of {seconds:g} seconds. Look "
+            f"whether each rank was started and still runs, whether rank 0 "
+            f"runs on {host} and whether another program has the port: "
+            f"{error}"
         ) from error
     group = dist.group.WORLD
     assert group is not None
