@@ -76,11 +76,12 @@ def test_a_rank_that_is_done_is_not_dead(tmp_path):
     assert (done.state, done.step) == ("ended", 3)
 
 
-def test_a_rank_that_failed_is_dead(tmp_path):
-    """A rank that raises, and says with its last beat that all is well."""
+def test_a_rank_that_failed_says_so(tmp_path):
+    """A rank that raises, and says with its last beat that all is well; or
+    one that was killed and one that told its error taken for the same."""
     with pytest.raises(KeyError), Heartbeat(tmp_path, 0, period=PERIOD):
         raise KeyError
-    assert pulses(tmp_path, 1, seconds=0.0)[0].state == "dead"
+    assert pulses(tmp_path, 1, seconds=0.0)[0].state == "failed"
 
 
 def test_beats_of_a_run_before_are_not_this_one_s(tmp_path):

@@ -18,6 +18,8 @@ from typing import Literal
 from scratchlm.foundation.durable import write_whole
 
 PERIOD = 1.0  # seconds; guessed: a shared disk bears one write of each rank
+State = Literal["alive", "dead", "ended", "failed", "unknown"]
+_LAST_WORDS: dict[str, State] = {"ended": "ended", "failed": "failed"}
 _BYTES = 256  # of a file: each beat replaces all of the last one's
 
 
@@ -27,8 +29,9 @@ class Pulse:
 
     Args:
         rank: which.
-        state: ``"alive"``, ``"dead"``, ``"ended"`` when its work was done, or
-            ``"unknown"`` where it has never written.
+        state: ``"alive"``; ``"dead"``, without a last word; ``"ended"``
+            when its work was done; ``"failed"``, by an error that it has
+            told; or ``"unknown"`` where it has never written.
         host: where it runs; empty if unknown.
         pid: of its process.
         step: in which it is, or was.
@@ -36,7 +39,7 @@ class Pulse:
     """
 
     rank: int
-    state: Literal["alive", "dead", "ended", "unknown"]
+    state: State
     host: str = ""
     pid: int = 0
     step: int = 0
@@ -112,11 +115,11 @@ class Heartbeat:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End: well, if the block did; else as one that is dead."""
+        """End, and say how."""
         self._end.set()
         self._thread.join()
-        if error is None:
-            self._beat("ended")
+        # Who was asked to end, or whose steps nobody wants, has not failed.
+        self._beat("failed" if isinstance(error, Exception) else "ended")
         os.close(self._file)
 
 
@@ -163,14 +166,9 @@ def _pulse(
 ) -> Pulse:
     if not now:
         return Pulse(rank=rank, state="unknown")
-    state: Literal["alive", "dead", "ended"] = "dead"
-    if now["state"] == "ended":
-        state = "ended"
-    elif (now["pid"], now["beats"]) != (
-        before.get("pid"),
-        before.get("beats"),
-    ):
-        state = "alive"
+    beats = [(told.get("pid"), told.get("beats")) for told in (before, now)]
+    silent: State = "dead" if beats[0] == beats[1] else "alive"
+    state = _LAST_WORDS.get(str(now["state"]), silent)
     return Pulse(
         rank=rank,
         state=state,

@@ -47,7 +47,9 @@ def _frame_waits(frame: FrameType | None) -> bool:
     innermost = True
     while frame is not None:
         file = frame.f_code.co_filename
-        line = linecache.getline(file, frame.f_lineno) if innermost else ""
+        # A frame that begins or ends has no line for a moment.
+        number = frame.f_lineno or 0 if innermost else 0
+        line = linecache.getline(file, number)
         if waits(file, line, innermost=innermost):
             return True
         frame, innermost = frame.f_back, False
