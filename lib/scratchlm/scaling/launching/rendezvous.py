@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import torch
@@ -272,7 +273,7 @@ def job_port(job: str) -> int:
     return _FIRST_PORT + int(job) % _N_PORTS
 
 
-def new_round(store: dist.Store, place: Place, seconds: float) -> dist.Store:
+def new_round(store: Any, place: Place, seconds: float) -> Any:
     """Agree with the other ranks on a part of a store that is empty.
 
     The store of torchrun outlives the ranks that it starts again. There the
@@ -285,7 +286,7 @@ def new_round(store: dist.Store, place: Place, seconds: float) -> dist.Store:
     earlier start confirmed, none is theirs.
 
     Args:
-        store: of all ranks.
+        store: a ``torch.distributed.Store`` of all ranks.
         place: of this process.
         seconds: to wait for the others.
 
@@ -296,8 +297,10 @@ def new_round(store: dist.Store, place: Place, seconds: float) -> dist.Store:
     if place.rank == 0:
         store.set("round", own)
         others = [store.get(f"{own}/{r}") for r in range(1, place.world)]
-        store.set(f"{own}/all", b",".join(others))
-        return dist.PrefixStore(own, store)
+        store.set(f"{own}/all", b",".join(others).decode())
+        return dist.PrefixStore(  # type: ignore[attr-defined]
+            own, store
+        )
     while time.monotonic() < limit:
         name = store.get("round").decode()
         store.set(f"{name}/{place.rank}", own)
@@ -306,7 +309,9 @@ def new_round(store: dist.Store, place: Place, seconds: float) -> dist.Store:
         except dist.DistStoreError:  # some are late, or this round is over
             continue
         if own.encode() in store.get(f"{name}/all").split(b","):
-            return dist.PrefixStore(name, store)
+            return dist.PrefixStore(  # type: ignore[attr-defined]
+                name, store
+            )
         time.sleep(0.05)  # rank 0 of this start has not come yet
     raise TimeoutError(f"rank 0 has not been heard of for {seconds:g} seconds")
 
@@ -335,7 +340,6 @@ def joined(
         _take_gpu(place)
     host, port = place.master
     begun = time.monotonic()
-    store: dist.Store
     try:
         store = dist.TCPStore(  # type: ignore[attr-defined]
             host,
