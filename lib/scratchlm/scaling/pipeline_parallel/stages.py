@@ -59,7 +59,7 @@ class Stage(nn.Module):
         self,
         x: Int[Tensor, "B T"] | Float[Tensor, "B _ D"],
         *,
-        documents: Int[Tensor, "B T"] | Documents | None = None,
+        documents: Int[Tensor, "B S"] | Documents | None = None,
         positions: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B _ D"]:
         """Return the stream for the next stage, or what the head reads.

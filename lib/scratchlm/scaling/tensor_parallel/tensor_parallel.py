@@ -1,6 +1,6 @@
 """One model on several ranks, each of which computes a part of each layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jaxtyping import Float, Int
@@ -87,7 +87,7 @@ class TensorParallel:
             plan = SEQUENCE_PLAN if sequence else PLAN
         require_same(fingerprint(model), group)
         placed = place(model, plan)
-        _check_heads(placed, group.size())
+        check_heads(placed, group.size())
         self._n_tokens = 0  # of the rows that are under way
         self.shards = Shards(model, group)
         apply: dict[Cut, Callable[[Placed], None]] = {
@@ -272,7 +272,16 @@ def _linear(placed: Placed) -> nn.Linear:
     return placed.module
 
 
-def _check_heads(placed: list[Placed], size: int) -> None:
+def check_heads(placed: Sequence[Placed], size: int) -> None:
+    """Refuse attention of which ranks cannot have some of the heads each.
+
+    Args:
+        placed: what a plan names.
+        size: number of ranks.
+
+    Raises:
+        ValueError: heads do not divide by ``size``, or are not all alike.
+    """
     for each in placed:
         module: Any = each.module
         if each.cut is not Cut.REGION or not hasattr(module, "n_heads"):
