@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.distributed.pipelining import PipelineStage
 from torch.distributed.pipelining.schedules import get_schedule_class
 from torch.distributed.tensor.parallel import loss_parallel
-from torch.utils.checkpoint import checkpoint
 
 from scratchlm.model.transformer.transformer import Transformer
 from scratchlm.scaling.context_and_expert_parallel.context_parallel import (
@@ -40,8 +38,10 @@ from scratchlm.scaling.meshes.torch_shards import (
 from scratchlm.scaling.meshes.torch_stages import (
     Held,
     LossStage,
+    compile_whole,
     cut_stages,
     order_of,
+    recompute,
 )
 from scratchlm.scaling.pipeline_parallel.shared_weights import (
     add_shared_gradients,
@@ -123,15 +123,13 @@ class Engine:
         self._d_model = model.config.d_model
         apart = self._take_apart(model)
         self._context, self._stages = apart.context, apart.stages
-        held: Any = Held([*self._stages.values()])
-        for block in held.blocks.values() if checkpointed else ():
-            block.forward = partial(
-                checkpoint, block.forward, use_reentrant=False
-            )
+        held = Held([*self._stages.values()])
+        if checkpointed:
+            recompute(held.blocks.values())
         self._spread(apart.placed, mixed=dtype != weight.dtype)
-        for stage in self._stages.values() if compiled else ():
-            stage.compile(backend=backend)
-        self._compiled, self._tied_apart = compiled, bool(apart.copies)
+        if compiled:
+            compile_whole(self._stages.values(), backend)
+        self._compiled = compiled
         self.shards = TorchShards(held, mesh, apart.copies)
         self.optimizer: Any = make_optimizer(held)
         self.gradient_norm = torch.zeros((), dtype=torch.float64)
@@ -360,7 +358,7 @@ class Engine:
 
     def _add_copies(self) -> None:
         """Give both copies of a tied weight the sum of their gradients."""
-        if not self._tied_apart:
+        if not self.shards.copies:
             return
         size = self.mesh.size("pp")
         first = self._order.rank_of(0, size)

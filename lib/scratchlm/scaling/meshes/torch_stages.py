@@ -1,16 +1,23 @@
 """Stages of a model, and the orders in which PyTorch's pipelines run them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
+from typing import Any
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from scratchlm.foundation.arguments import one_of
 from scratchlm.model.transformer.transformer import Transformer
+from scratchlm.scaling.context_and_expert_parallel.ring_attention import (
+    RingAttention,
+)
 from scratchlm.scaling.pipeline_parallel.stages import Stage, split_layers
 from scratchlm.training.objective.terms import wide
 
@@ -200,3 +207,38 @@ class Held(nn.Module):
         self.blocks = nn.ModuleDict(
             {i: block for s in stages for i, block in s.blocks.items()}
         )
+
+
+def recompute(blocks: Iterable[nn.Module]) -> None:
+    """Let backward passes compute activations again that blocks had.
+
+    The other kind of PyTorch's, which is the default, breaks the backward
+    pass of a block whose input has no gradient.
+
+    Args:
+        blocks: called as before.
+    """
+    for block in blocks:
+        block.forward = partial(
+            checkpoint, block.forward, use_reentrant=False
+        )
+
+
+def compile_whole(stages: Iterable[nn.Module], backend: str) -> None:
+    """Compile stages, each as one.
+
+    Blocks that are compiled one by one would hand parts of a distributed
+    tensor to each other.
+
+    Args:
+        stages: compiled when they are first called.
+        backend: of the compiler.
+    """
+    for stage in stages:
+        for part in stage.modules():
+            if isinstance(part, RingAttention):
+                # Its messages are no part of a program.
+                disable: Any = torch.compiler.disable
+                forward = disable(part.forward)
+                part.forward = forward  # type: ignore[method-assign]
+        stage.compile(backend=backend)
