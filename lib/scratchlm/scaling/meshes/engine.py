@@ -48,6 +48,7 @@ from scratchlm.scaling.pipeline_parallel.shared_weights import (
 )
 from scratchlm.scaling.sharded_data_parallel.sharded_data_parallel import (
     MakeOptimizer,
+    require_elementwise,
 )
 from scratchlm.scaling.tensor_parallel.plan import Placed
 from scratchlm.training.objective.loss import Loss, n_valid
@@ -74,7 +75,8 @@ class Engine:
     Args:
         model: the same on all ranks; it is taken apart.
         mesh: of all ranks.
-        make_optimizer: called once with what this rank holds of the model.
+        optimizer: called once with what this rank holds of the model, which
+            has ``blocks`` as the model has; must treat each number by itself.
         n_micro: parts in which a rank computes its rows.
         schedule: of the pipeline, a name of ``ORDERS``.
         sequence: whether ranks of ``tp`` also share the positions between
@@ -92,7 +94,7 @@ class Engine:
 
     Attributes:
         gradient_norm: of the last step, before clipping.
-        optimizer: what ``make_optimizer`` returned.
+        optimizer: of this rank's numbers.
 
     Source: Liang et al. 2025, "TorchTitan".
     """
@@ -101,7 +103,7 @@ class Engine:
         self,
         model: Transformer,
         mesh: ProcessMesh,
-        make_optimizer: MakeOptimizer,
+        optimizer: MakeOptimizer,
         *,
         n_micro: int = 4,
         schedule: str = "1F1B",
@@ -131,7 +133,8 @@ class Engine:
             compile_whole(self._stages.values(), backend)
         self._compiled = compiled
         self.shards = TorchShards(held, mesh, apart.copies)
-        self.optimizer: Any = make_optimizer(held)
+        self.optimizer: Any = optimizer(held)
+        require_elementwise(self.optimizer)
         self.gradient_norm = torch.zeros((), dtype=torch.float64)
         self._pipelines: dict[tuple[int, ...], Any] = {}
         self._begun = False

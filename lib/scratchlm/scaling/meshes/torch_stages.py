@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from scratchlm.foundation.arguments import one_of
+from scratchlm.model.attention.documents import Documents
 from scratchlm.model.transformer.transformer import Transformer
 from scratchlm.scaling.context_and_expert_parallel.ring_attention import (
     RingAttention,
@@ -128,9 +129,9 @@ class LossStage(Stage):
 
     def forward(
         self,
-        x: Int[Tensor, "B _"] | Float[Tensor, "B _ D"],
+        x: Int[Tensor, "B T"] | Float[Tensor, "B _ D"],
         *,
-        documents: Int[Tensor, "B S"] | None = None,
+        documents: Int[Tensor, "B S"] | Documents | None = None,
         positions: Int[Tensor, "B T"] | None = None,
         targets: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "*_"]:
@@ -219,9 +220,7 @@ def recompute(blocks: Iterable[nn.Module]) -> None:
         blocks: called as before.
     """
     for block in blocks:
-        block.forward = partial(
-            checkpoint, block.forward, use_reentrant=False
-        )
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 
 def compile_whole(stages: Iterable[nn.Module], backend: str) -> None:
