@@ -31,11 +31,13 @@ class PartialFile:
         self.path = path
         self.temporary = path.with_name(path.name + PARTIAL)
         self.hash = hashlib.sha256()
+        self.size = 0  # in bytes, of what was written
         self._file = self.temporary.open("wb")
 
     def write(self, data: bytes | memoryview) -> None:
         """Append bytes."""
         self.hash.update(data)
+        self.size += len(data)
         self._file.write(data)
 
     def finish(self) -> str:

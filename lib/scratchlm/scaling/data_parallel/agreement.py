@@ -45,9 +45,9 @@ def require_same(facts: Mapping[str, str], group: ProcessGroup) -> None:
         ValueError: a name is missing somewhere, or has another fact.
     """
     own = json.dumps(sorted(facts.items())).encode()
-    if len(set(_gather(sha256(own).digest(), group))) == 1:
+    if len(set(gather_bytes(sha256(own).digest(), group))) == 1:
         return
-    every = [dict(json.loads(told)) for told in _gather(own, group)]
+    every = [dict(json.loads(told)) for told in gather_bytes(own, group)]
     found = [
         f"{name} is {fact or 'missing'} on rank {rank} and "
         f"{other or 'missing'} on rank 0"
@@ -74,7 +74,7 @@ def require_distinct(fact: bytes, group: ProcessGroup) -> None:
         ValueError: two ranks have the same; their batch has fewer rows than
             it seems to have.
     """
-    every = _gather(sha256(fact).digest(), group)
+    every = gather_bytes(sha256(fact).digest(), group)
     for a, b in combinations(range(len(every)), 2):
         if every[a] == every[b]:
             raise ValueError(
@@ -140,8 +140,13 @@ def _bytes(tensor: Tensor) -> bytes:
     return flat.view(torch.uint8).numpy().tobytes()
 
 
-def _gather(own: bytes, group: ProcessGroup) -> list[bytes]:
-    """Return the bytes of every rank, which may differ in their number."""
+def gather_bytes(own: bytes, group: ProcessGroup) -> list[bytes]:
+    """Return the bytes of every rank, which may differ in their number.
+
+    Args:
+        own: of this rank.
+        group: whose ranks take part.
+    """
     n_bytes = torch.tensor([len(own)])
     sizes = [torch.zeros_like(n_bytes) for _ in range(group.size())]
     dist.all_gather(sizes, n_bytes, group=group)

@@ -1,7 +1,7 @@
 """One model on a mesh of ranks, which share it along several axes."""
 
-from collections.abc import Callable, Iterator, Mapping, Set
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Set
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -10,7 +10,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from scratchlm.model.attention.documents import Documents
 from scratchlm.model.transformer.transformer import Transformer
 from scratchlm.scaling.context_and_expert_parallel.context_parallel import (
     ContextParallel,
@@ -29,14 +28,24 @@ from scratchlm.scaling.data_parallel.global_loss import (
     sum_over_ranks,
 )
 from scratchlm.scaling.data_parallel.global_norm import global_norm
-from scratchlm.scaling.meshes.parts import Cut, Parts
+from scratchlm.scaling.meshes.own_part import (
+    forget_rest,
+    joined,
+    whole_rows,
+)
+from scratchlm.scaling.meshes.parts import (
+    Parts,
+    copies_of,
+    cuts_of,
+    first_names,
+)
 from scratchlm.scaling.meshes.process_mesh import ProcessMesh
 from scratchlm.scaling.pipeline_parallel.actions import Kind, Schedule
 from scratchlm.scaling.pipeline_parallel.executor import Pipeline
 from scratchlm.scaling.pipeline_parallel.schedules import (
     one_forward_one_backward,
 )
-from scratchlm.scaling.pipeline_parallel.stages import Stage, split_model
+from scratchlm.scaling.pipeline_parallel.stages import split_model
 from scratchlm.scaling.sharded_data_parallel.sharded_data_parallel import (
     MakeOptimizer,
     ShardedDataParallel,
@@ -107,31 +116,20 @@ class MeshParallel:
         self.schedule = schedule(mesh.sizes.pp, n_micro)
         _check(mesh, self.schedule, zero)
         self._vocab_size = model.config.vocab_size
-        tensor = experts = None
+        self._tensor: TensorParallel | None = None
         self._context: ContextParallel | None = None
-        if mesh.size("ep") > 1:
-            experts = spread_experts(model, mesh.group("ep")).named()
-        if mesh.size("tp") > 1:
-            tensor = TensorParallel(
-                model, mesh.group("tp"), sequence=sequence, plan=plan
-            )
-        if mesh.size("cp") > 1:
-            self._context = ContextParallel(
-                model, mesh.group("cp"), kind=context
-            )
-        self._tensor = tensor
+        tables = self._cut(model, sequence, plan, context)
+        firsts = first_names(model)
         self._split(model)
-        tables = {"ep": experts or {}}
-        if tensor is not None:
-            tables["tp"] = tensor.shards.named()
         self.parts = Parts(
             module=self.own,
             mesh=mesh,
-            cuts=_cuts(self.own, tables),
-            copies=_copies(self.own, self._pipeline.stages),
+            cuts=cuts_of(self.own, tables),
+            copies=copies_of(self.own, self._pipeline.stages),
+            firsts=firsts,
         )
         self.optimizer = optimizer(self.own)
-        if tensor is not None:
+        if mesh.size("tp") > 1:
             require_elementwise(self.optimizer)
         self.sums = [*self._make_sums()]
         self.pieces = {
@@ -221,13 +219,36 @@ class MeshParallel:
 
     def move(self) -> None:
         """Let the optimizer move this rank's parts, and drop gradients."""
+        with self.moving():
+            self.optimizer.step()
+
+    @contextmanager
+    def moving(self) -> Iterator[None]:
+        """Let this rank's parts be moved inside, whoever moves them.
+
+        Gradients are dropped behind it.
+        """
         with ExitStack() as stack:
             for each in self.sums:
                 if isinstance(each, ShardedDataParallel):
                     stack.enter_context(each.moving())
-            self.optimizer.step()
+            yield
         for p in self.own.parameters():
             p.grad = None
+
+    def hide(self) -> None:
+        """Let each parameter that ZeRO shares out be this rank's piece."""
+        for unit in self.pieces.values():
+            unit.free()
+
+    def shape(self, p: nn.Parameter) -> torch.Size:
+        """Return the shape of this rank's part, without ZeRO's cuts.
+
+        Args:
+            p: of this rank.
+        """
+        unit = self.pieces.get(p)
+        return p.shape if unit is None else unit.shape_of(p)
 
     def whole(self, of: Of = lambda p: p) -> dict[str, Tensor]:
         """Join the parts of this rank's parameters, on each rank.
@@ -242,8 +263,7 @@ class MeshParallel:
             Tensors under the names of the model: of the layers that this
             rank's stages have.
         """
-        for unit in self.pieces.values():
-            unit.free()
+        self.hide()
         found = {}
         for name, p in self.parts.names():
             x = of(p)
@@ -253,6 +273,28 @@ class MeshParallel:
                 found[name] = self.parts.join(name, x.detach())
         return found
 
+    def _cut(
+        self,
+        model: Transformer,
+        sequence: bool,
+        plan: Plan | None,
+        context: str,
+    ) -> dict[str, dict[str, tuple[int, int]]]:
+        """Cut the model's parts; by axis and name, what was cut and how."""
+        mesh, tables = self.mesh, {}
+        if mesh.size("ep") > 1:
+            tables["ep"] = spread_experts(model, mesh.group("ep")).named()
+        if mesh.size("tp") > 1:
+            self._tensor = TensorParallel(
+                model, mesh.group("tp"), sequence=sequence, plan=plan
+            )
+            tables["tp"] = self._tensor.shards.named()
+        if mesh.size("cp") > 1:
+            self._context = ContextParallel(
+                model, mesh.group("cp"), kind=context
+            )
+        return tables
+
     def _split(self, model: Transformer) -> None:
         """Keep this rank's stages alone."""
         group = self.mesh.group("pp")
@@ -260,9 +302,7 @@ class MeshParallel:
         stages = split_model(model, numbers, self.schedule.n_stages)
         self.own = joined(stages)
         if group.size() > 1:
-            kept = {id(p) for p in self.own.parameters()}
-            for part in model.modules():
-                _forget(part, kept)
+            forget_rest(model, self.own)
         order = self.schedule.orders[group.rank()]
         self._n_backward = sum(a.kind is not Kind.FORWARD for a in order)
         n_crossing = None if self._tensor is None else self._tensor.n_here
@@ -333,7 +373,7 @@ class MeshParallel:
                 self._context.share(part.tokens, part.targets, part.documents)
                 for part in parts
             ]
-        return [_whole_rows(part) for part in parts]
+        return [whole_rows(part) for part in parts]
 
     def _loss(self, head: nn.Module, x: Tensor, targets: Tensor) -> Loss:
         weight: Any = head.weight
@@ -355,82 +395,6 @@ class MeshParallel:
     def _counts(self, name: str, p: nn.Parameter) -> bool:
         apart = {"edp", "ep", "cp"} if p in self.pieces else set()
         return self.parts.counts(name, also=apart)
-
-
-def joined(stages: Mapping[int, Stage]) -> nn.Module:
-    """Return one module that holds all stages of a rank.
-
-    Args:
-        stages: of one model.
-
-    Returns:
-        Their parts under the names that they have in the model.
-    """
-    own = nn.Module()
-    own.blocks = nn.ModuleDict(
-        {
-            name: block
-            for stage in stages.values()
-            for name, block in stage.blocks.items()
-        }
-    )
-    for stage in stages.values():
-        for name in ("embedding", "norm", "head"):
-            if getattr(stage, name) is not None:
-                setattr(own, name, getattr(stage, name))
-    return own
-
-
-def _cuts(
-    own: nn.Module, tables: Mapping[str, Mapping[str, tuple[int, int]]]
-) -> dict[str, tuple[Cut, ...]]:
-    """Return by name how this rank's parameters are cut.
-
-    Args:
-        own: holds them.
-        tables: by axis and name, a dimension and its whole length.
-    """
-    named = own.named_parameters(remove_duplicate=False)
-    return {
-        name: tuple(
-            Cut(axis=axis, dim=table[name][0], n=table[name][1])
-            for axis, table in tables.items()
-            if name in table
-        )
-        for name, _ in named
-    }
-
-
-def _copies(own: nn.Module, stages: Mapping[int, Stage]) -> frozenset[str]:
-    """Return the name of a tied head whose embedding is on another rank."""
-    if hasattr(own, "embedding"):
-        return frozenset()
-    shared = [stage.shared_weight for stage in stages.values()]
-    return frozenset(
-        name
-        for name, p in own.named_parameters()
-        if any(p is weight for weight in shared)
-    )
-
-
-def _whole_rows(part: TokenBatch) -> Share:
-    """Return what a rank reads that reads all positions."""
-    packed, at = None, part.positions
-    if part.documents is not None:
-        packed = Documents.of(part.documents)
-    if at is None and packed is not None:
-        at = packed.positions
-    if at is None:
-        n_tokens = part.tokens.shape[1]
-        at = torch.arange(n_tokens, device=part.tokens.device)
-    return Share(part.tokens, part.targets, at.expand_as(part.tokens), packed)
-
-
-def _forget(part: nn.Module, kept: Set[int]) -> None:
-    """Let go of the weights that a module has and this rank does not need."""
-    for p in part.parameters(recurse=False):
-        if id(p) not in kept:
-            p.data = p.data.new_empty(0)
 
 
 def _among(some: Set[int], p: nn.Parameter) -> bool:

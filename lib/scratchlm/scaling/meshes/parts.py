@@ -1,12 +1,13 @@
 """Which part of each parameter a rank has, and how parts become whole."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from scratchlm.scaling.collectives.conjugate import gather_from, shard_sizes
-from scratchlm.scaling.meshes.process_mesh import ProcessMesh
+from scratchlm.scaling.meshes.process_mesh import ORDER, ProcessMesh
+from scratchlm.scaling.pipeline_parallel.stages import Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +35,15 @@ class Parts:
         cuts: by name; parameters that are not cut are left out.
         copies: names of parameters of which another stage has one too, which
             is the one that counts.
+        firsts: by name, the first name of the same parameter, which is
+            another where weights are tied.
     """
 
     module: nn.Module
     mesh: ProcessMesh
     cuts: Mapping[str, tuple[Cut, ...]]
-    copies: frozenset[str] = frozenset()
+    copies: frozenset[str]
+    firsts: Mapping[str, str]
 
     def __iter__(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Go through names and parameters, each parameter once."""
@@ -60,30 +64,45 @@ class Parts:
     def counts(self, name: str, *, also: Set[str] = frozenset()) -> bool:
         """Return whether this rank is the first of those that hold a part.
 
-        Of the ranks that hold the same numbers one is to count them, or to
-        write them down.
+        Of the ranks that hold the same numbers one is to count them.
 
         Args:
             name: of a parameter.
             also: more axes along which the ranks hold different numbers.
         """
+        return self.writes(name, 0, also=also)
+
+    def writes(
+        self, name: str, turn: int, *, also: Set[str] = frozenset()
+    ) -> bool:
+        """Return whether it is this rank's turn to write a part down.
+
+        Ranks that hold the same numbers take turns, so that each writes
+        about as much as the others.
+
+        Args:
+            name: of a parameter.
+            turn: of the parameter, counted from 0.
+            also: more axes along which the ranks hold different numbers.
+        """
         if name in self.copies:
             return False
         apart = self.axes_of(name) | also
-        return all(
-            at == 0
-            for axis, at in self.mesh.at.items()
-            if axis not in apart and axis != "dp"
-        )
+        same = [axis for axis in ORDER if axis not in apart]
+        place, n_ranks = 0, 1
+        for axis in same:
+            n = self.mesh.size(axis)
+            place, n_ranks = place * n + self.mesh.at[axis], n_ranks * n
+        return place == turn % n_ranks
 
-    def box(self, name: str, part: Tensor) -> tuple[slice, ...]:
+    def box(self, name: str, shape: Sequence[int]) -> tuple[slice, ...]:
         """Return where in the whole parameter this rank's part lies.
 
         Args:
             name: of a parameter.
-            part: this rank's, as it is cut.
+            shape: of this rank's part.
         """
-        found = [slice(0, n) for n in part.shape]
+        found = [slice(0, n) for n in shape]
         for cut in self.cuts.get(name, ()):
             sizes = shard_sizes(cut.n, self.mesh.size(cut.axis))
             at = self.mesh.at[cut.axis]
@@ -91,14 +110,14 @@ class Parts:
             found[cut.dim] = slice(start, start + sizes[at])
         return tuple(found)
 
-    def shape(self, name: str, part: Tensor) -> tuple[int, ...]:
+    def shape(self, name: str, shape: Sequence[int]) -> tuple[int, ...]:
         """Return the shape of the whole parameter.
 
         Args:
             name: of a parameter.
-            part: this rank's, as it is cut.
+            shape: of this rank's part.
         """
-        found = [*part.shape]
+        found = [*shape]
         for cut in self.cuts.get(name, ()):
             found[cut.dim] = cut.n
         return tuple(found)
@@ -115,3 +134,53 @@ class Parts:
             group = self.mesh.group(cut.axis)
             part = gather_from(part, group, cut.dim, sizes)
         return part
+
+
+def cuts_of(
+    own: nn.Module, tables: Mapping[str, Mapping[str, tuple[int, int]]]
+) -> dict[str, tuple[Cut, ...]]:
+    """Return by name how this rank's parameters are cut.
+
+    Args:
+        own: holds them.
+        tables: by axis and name, a dimension and its whole length.
+    """
+    named = own.named_parameters(remove_duplicate=False)
+    return {
+        name: tuple(
+            Cut(axis=axis, dim=table[name][0], n=table[name][1])
+            for axis, table in tables.items()
+            if name in table
+        )
+        for name, _ in named
+    }
+
+
+def copies_of(own: nn.Module, stages: Mapping[int, Stage]) -> frozenset[str]:
+    """Return the name of a tied head whose embedding is on another rank.
+
+    Args:
+        own: holds this rank's parameters.
+        stages: of this rank.
+    """
+    if hasattr(own, "embedding"):
+        return frozenset()
+    shared = [stage.shared_weight for stage in stages.values()]
+    return frozenset(
+        name
+        for name, p in own.named_parameters()
+        if any(p is weight for weight in shared)
+    )
+
+
+def first_names(model: nn.Module) -> dict[str, str]:
+    """Return by name the first name of the same parameter.
+
+    Args:
+        model: the whole.
+    """
+    named = [*model.named_parameters(remove_duplicate=False)]
+    firsts: dict[nn.Parameter, str] = {}
+    for name, p in named:
+        firsts.setdefault(p, name)
+    return {name: firsts[p] for name, p in named}

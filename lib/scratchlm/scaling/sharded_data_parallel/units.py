@@ -104,6 +104,29 @@ class Unit:
         begin, end = self._bounds(index, self.first)
         return part[begin:end]
 
+    def shape_of(self, p: nn.Parameter) -> torch.Size:
+        """Return the shape of a parameter, which may be in pieces.
+
+        Args:
+            p: one of the parameters.
+        """
+        return self._shapes[self._index(p)]
+
+    def piece_of(self, p: nn.Parameter, whole: Tensor) -> Tensor:
+        """Return this rank's piece of what has the shape of a parameter.
+
+        Args:
+            p: one of the parameters.
+            whole: of it.
+        """
+        index = self._index(p)
+        begin, end = self._bounds(index, self.first)
+        start = self._ends[index] - whole.numel() - self.first
+        return whole.flatten()[begin - start : end - start]
+
+    def _index(self, p: nn.Parameter) -> int:
+        return next(i for i in self.indices if self.parameters[i] is p)
+
     def _bounds(self, index: int, first: int) -> tuple[int, int]:
         """Where a parameter lies in the part that begins at a number."""
         end = self._ends[index] - first
@@ -128,7 +151,7 @@ class Unit:
         dist.all_reduce(has, group=self.group)
         if not has:
             return None
-        index = next(i for i in self.indices if self.parameters[i] is p)
+        index = self._index(p)
         if piece is None:  # a rank whose piece is empty has no gradient
             piece = torch.zeros_like(self.pieces[index])
         ranks = range(self.group.size())

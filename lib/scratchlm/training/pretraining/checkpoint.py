@@ -254,22 +254,12 @@ def _write(
         file.write(manifest_of(step, about, files))
 
 
-class _Sized(PartialFile):
-    """One that knows how long it is."""
-
-    size = 0
-
-    def write(self, data: bytes | memoryview) -> None:
-        super().write(data)
-        self.size += len(data)
-
-
 @contextmanager
 def _file(
     stage: Path, path: Path, name: str, files: dict[str, Any]
-) -> Iterator[_Sized]:
+) -> Iterator[PartialFile]:
     try:
-        file = _Sized(stage / name)
+        file = PartialFile(stage / name)
         try:
             yield file
             files[name] = {"bytes": file.size, "sha256": file.finish()}
