@@ -15,8 +15,8 @@ from tests.scaling.meshes.test_mesh_parallel import (
 )
 
 from scratchlm.scaling.accounting.job import Mesh
+from scratchlm.scaling.meshes.blocks import INDEX, Block, read_box
 from scratchlm.scaling.meshes.mesh_checkpoint import (
-    INDEX,
     load_on_mesh,
     load_whole,
     save_on_mesh,
@@ -200,8 +200,6 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(ranks, tmp_path):
 
 def test_a_lost_block_is_found(ranks, tmp_path):
     """Numbers that no file has, read as zeros."""
-    from scratchlm.scaling.meshes.blocks import Block, read_box
-
     ranks(2)(train_and_save, SMALL, Mesh(tp=2), tmp_path, {})
     ((_, path),) = checkpoints(tmp_path)
     index = json.loads((path / INDEX).read_text())["blocks"]

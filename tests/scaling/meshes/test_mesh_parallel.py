@@ -24,7 +24,7 @@ from scratchlm.scaling.pipeline_parallel.schedules import (
     zb_v,
 )
 from scratchlm.training.objective.loss import next_token_loss
-from scratchlm.training.optimizers.groups import adamw
+from scratchlm.training.optimizers.groups import adamw, muon_and_adamw
 from scratchlm.training.pretraining.micro_batches import TokenBatch
 
 SMALL = TransformerConfig(
@@ -227,3 +227,68 @@ def test_all_schedules_with_data_parallel(ranks, config, schedule, n_micro):
     over ranks has gone off without them."""
     sizes = Mesh(dp=2, pp=2)
     check(ranks, config, sizes, schedule=schedule, n_micro=n_micro)
+
+
+REFUSED = {
+    "micro-batches": (Mesh(pp=2), {"n_micro": 1}, "n_micro is 1, and 2 stag"),
+    "split": (Mesh(pp=2), {"zero": 1, "schedule": zb_h1}, "use another sched"),
+    "heads": (Mesh(tp=2), {"n_kv_heads": 1}, "n_kv_heads of .* is 1, which 2"),
+    "layers": (Mesh(pp=2), {"n_layers": 1}, "the model has 1 layers"),
+    "muon": (Mesh(tp=2), {"optimizer": muon_and_adamw}, "whole matrices"),
+    "no experts": (Mesh(dp=2, ep=2), {}, "has no MixtureOfExperts"),
+    "rows": (Mesh(dp=2), {"n_micro": 5}, "9 rows for 2 data parallel ranks"),
+}
+
+
+def refuse(group, sizes, changed, told):
+    settings = {"n_micro": sizes.pp, **changed}
+    sized = {
+        name: settings.pop(name)
+        for name in ("n_kv_heads", "n_layers")
+        if name in settings
+    }
+    optimizer = settings.pop("optimizer", adamw_of)
+    model = build(replace(SMALL, **sized))
+    with pytest.raises(ValueError, match=told):
+        MeshParallel(
+            model, ProcessMesh(sizes, group), optimizer, **settings
+        ).backward(draw())
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_does_not_go_with_the_mesh_is_refused(ranks, case):
+    """Found on all ranks alike before the first step, not by a hang."""
+    ranks(2)(refuse, *REFUSED[case])
+
+
+def test_ranks_that_start_from_other_weights_are_found(ranks):
+    """Each rank drew its own weights: a step trains many models a little."""
+
+    def differ(group):
+        model = build(SMALL)
+        with torch.no_grad():
+            model.norm.weight += group.rank()
+        with pytest.raises(ValueError, match="the ranks differ: norm"):
+            MeshParallel(model, ProcessMesh(Mesh(dp=2), group), adamw_of)
+
+    ranks(2)(differ)
+
+
+def test_a_batch_without_targets_moves_nothing(ranks):
+    """A division by a count of zero, after which all weights are NaN."""
+
+    def idle(group):
+        mesh = ProcessMesh(Mesh(dp=2), group)
+        parallel = MeshParallel(build(SMALL), mesh, adamw_of)
+        before = {n: p.clone() for n, p in parallel.parts}
+        batch = draw()
+        batch.targets.fill_(-100)
+        loss = parallel.step(batch, longest=1.0)
+        assert loss.count == 0
+        assert all(torch.equal(p, before[n]) for n, p in parallel.parts)
+        batch = draw()
+        first = parallel.step(batch)
+        assert parallel.gradient_norm > 0
+        assert parallel.step(batch).total < first.total
+
+    ranks(2)(idle)

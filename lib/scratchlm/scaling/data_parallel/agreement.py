@@ -1,7 +1,7 @@
 """Ranks that hold the same model, or learn before the first step that not."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from itertools import combinations
 
@@ -159,3 +159,49 @@ def gather_bytes(own: bytes, group: ProcessGroup) -> list[bytes]:
         told[:length].numpy().tobytes()
         for told, length in zip(every, lengths, strict=True)
     ]
+
+
+def told_by_first(group: ProcessGroup, work: Callable[[], bytes]) -> str:
+    """Do something on the first rank, and tell all of them its result.
+
+    Args:
+        group: whose ranks take part.
+        work: returns text in UTF-8.
+
+    Raises:
+        ValueError: on every rank, where the first one raises it or an
+            OSError.
+    """
+    told = together(group, work if group.rank() == 0 else lambda: b"")
+    return gather_bytes(told, group)[0].decode()
+
+
+def together(group: ProcessGroup, work: Callable[[], bytes]) -> bytes:
+    """Do something on each rank; where one fails, all raise.
+
+    A rank that raised alone would let the others wait for it.
+
+    Args:
+        group: whose ranks take part.
+        work: of this rank.
+
+    Returns:
+        What this rank's work returned.
+
+    Raises:
+        ValueError: on every rank, where one raises it or an OSError.
+    """
+    told, fault, error = b"", b"", None
+    try:
+        told = work()
+    except (ValueError, OSError) as raised:
+        error, fault = raised, str(raised).encode() or b"it failed"
+    faults = {
+        rank: each.decode()
+        for rank, each in enumerate(gather_bytes(fault, group))
+        if each
+    }
+    if faults:
+        every = "; ".join(f"rank {r}: {each}" for r, each in faults.items())
+        raise ValueError(every) from error
+    return told

@@ -1,5 +1,6 @@
 """Blocks of tensors in files: written on one mesh, read on another."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -11,7 +12,12 @@ from jaxtyping import Shaped
 from safetensors import safe_open
 from torch import Tensor
 
+from scratchlm.training.pretraining.tensor_file import CODES
+
+INDEX = "index.json"
+WEIGHT = "weight"  # the others are the optimizer's names
 Box = tuple[slice, ...]
+_TYPES = {code: dtype for dtype, code in CODES.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +45,7 @@ class Block:
         Args:
             told: the fields by name.
         """
-        fields = {
+        fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in told.items()
         }
@@ -67,7 +73,8 @@ def read_box(
     filled = 0
     if not prod(want):  # of a dimension with fewer rows than ranks
         with safe_open(folder / blocks[0].file, "pt") as file:
-            return _sliced(file, blocks[0].key, whole_box(want))
+            code = file.get_slice(blocks[0].key).get_dtype()
+        return torch.zeros(want, dtype=_TYPES[code])
     for block in blocks:
         common = [
             (max(at, each.start), min(at + n, each.stop))
@@ -138,3 +145,60 @@ def require_shapes(
             f"the checkpoint is of another model: {'; '.join(off[:5])}; "
             f"build the model from the settings that it was saved with"
         )
+
+
+class Index:
+    """Which block of which tensor lies where in a checkpoint.
+
+    Args:
+        path: the checkpoint's folder.
+
+    Attributes:
+        blocks: by parameter and part of its state.
+        rest: by parameter, what of its state is no tensor.
+    """
+
+    def __init__(self, path: Path):
+        told = json.loads((path / INDEX).read_bytes())
+        self.path, self.rest = path, told["rest"]
+        self.blocks = {
+            name: {
+                part: [Block.of(block) for block in blocks]
+                for part, blocks in parts.items()
+            }
+            for name, parts in told["blocks"].items()
+        }
+
+    def require(self, wanted: Mapping[str, Sequence[int]]) -> None:
+        """Refuse a checkpoint of another model.
+
+        Args:
+            wanted: by name, the shape of each parameter.
+
+        Raises:
+            ValueError: a parameter is missing, or has another shape.
+        """
+        saved = {name: self.shape(name, WEIGHT) for name in self.blocks}
+        require_shapes(wanted, saved)
+
+    def shape(self, name: str, part: str) -> tuple[int, ...]:
+        """Return the shape of a whole tensor.
+
+        Args:
+            name: of a parameter.
+            part: of its state.
+        """
+        return self.blocks[name][part][0].shape
+
+    def read(self, name: str, part: str, box: Box) -> Tensor:
+        """Read a part of a tensor.
+
+        Args:
+            name: of a parameter.
+            part: of its state.
+            box: the part that is wanted.
+
+        Raises:
+            ValueError: the blocks do not cover it.
+        """
+        return read_box(self.path, name, self.blocks[name][part], box)

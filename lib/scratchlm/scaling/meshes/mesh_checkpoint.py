@@ -28,7 +28,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch import distributed as dist
 
 from scratchlm.foundation.durable import (
     PARTIAL,
@@ -38,12 +37,16 @@ from scratchlm.foundation.durable import (
     remove_folder,
     tidy,
 )
-from scratchlm.scaling.data_parallel.agreement import gather_bytes
+from scratchlm.scaling.data_parallel.agreement import (
+    gather_bytes,
+    together,
+    told_by_first,
+)
 from scratchlm.scaling.meshes.blocks import (
+    INDEX,
+    WEIGHT,
     Block,
-    Box,
-    read_box,
-    require_shapes,
+    Index,
     whole_box,
 )
 from scratchlm.scaling.meshes.mesh_parallel import MeshParallel
@@ -60,8 +63,6 @@ from scratchlm.training.pretraining.manifest import (
 from scratchlm.training.pretraining.tensor_file import write_tensors
 from scratchlm.training.pretraining.tree import join, split
 
-INDEX = "index.json"
-WEIGHT = "weight"  # the others are the optimizer's names
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -101,13 +102,11 @@ def save_on_mesh(
     manifest = partial(manifest_of, step, identity(about))
     parts = _parts_to_write(parallel)
     with ExitStack() as stack:
-        stage = Path(
-            _told_by_first(group, lambda: _stage(stack, folder, path))
-        )
-        own = _together(group, lambda: _write(stage, group.rank(), parts))
+        stage = Path(told_by_first(group, lambda: _stage(stack, folder, path)))
+        own = together(group, lambda: _write(stage, group.rank(), parts))
         every = [json.loads(each) for each in gather_bytes(own, group)]
-        _told_by_first(group, lambda: _finish(stage, path, every, manifest))
-        _told_by_first(group, lambda: _thin_out(folder, keep))
+        told_by_first(group, lambda: _finish(stage, path, every, manifest))
+        told_by_first(group, lambda: _thin_out(folder, keep))
     return path
 
 
@@ -134,8 +133,8 @@ def load_on_mesh(
             or another run. Nothing is overwritten then.
     """
     group, parts = parallel.mesh.whole, parallel.parts
-    told = json.loads(_told_by_first(group, lambda: _newest(folder, about)))
-    index = _Index(Path(told["path"]))
+    told = json.loads(told_by_first(group, lambda: _newest(folder, about)))
+    index = Index(Path(told["path"]))
 
     def check() -> bytes:
         index.require(
@@ -146,7 +145,7 @@ def load_on_mesh(
         )
         return b""
 
-    _together(group, check)
+    together(group, check)
     with parallel.moving():
         for name, p in parts:
             _load(parallel, index, name, p)
@@ -167,7 +166,7 @@ def load_whole(folder: Path, model: nn.Module) -> int:
         ValueError: there is no whole checkpoint, or it is of another model.
     """
     told = json.loads(_newest(folder, None))
-    index = _Index(Path(told["path"]))
+    index = Index(Path(told["path"]))
     named = dict(model.named_parameters())
     index.require({name: tuple(p.shape) for name, p in named.items()})
     with torch.no_grad():
@@ -365,47 +364,19 @@ def _newest(folder: Path, about: Mapping[str, Any] | None) -> bytes:
     )
 
 
-class _Index:
-    """The blocks of a checkpoint."""
-
-    def __init__(self, path: Path):
-        told = json.loads((path / INDEX).read_bytes())
-        self.path, self.rest = path, told["rest"]
-        self.blocks = {
-            name: {
-                part: [Block.of(block) for block in blocks]
-                for part, blocks in parts.items()
-            }
-            for name, parts in told["blocks"].items()
-        }
-
-    def require(self, wanted: Mapping[str, tuple[int, ...]]) -> None:
-        """Refuse a checkpoint of another model."""
-        require_shapes(
-            wanted,
-            {
-                name: parts[WEIGHT][0].shape
-                for name, parts in self.blocks.items()
-            },
-        )
-
-    def read(self, name: str, part: str, box: Box) -> Tensor:
-        """Read a part of a tensor."""
-        return read_box(self.path, name, self.blocks[name][part], box)
-
-
 @torch.no_grad()
 def _load(
-    parallel: MeshParallel, index: _Index, name: str, p: nn.Parameter
+    parallel: MeshParallel, index: Index, name: str, p: nn.Parameter
 ) -> None:
     first, here = parallel.parts.firsts[name], parallel.shape(p)
     box = parallel.parts.box(name, here)
     whole = parallel.parts.shape(name, here)
     unit = parallel.pieces.get(p)
     found: dict[str, Any] = join(index.rest[first]["state"], {})
-    for part, blocks in index.blocks[first].items():
-        cut = blocks[0].shape == whole
-        wanted = box if cut else whole_box(blocks[0].shape)
+    for part in index.blocks[first]:
+        shape = index.shape(first, part)
+        cut = shape == whole
+        wanted = box if cut else whole_box(shape)
         x = index.read(first, part, wanted)
         if cut and unit is not None:
             x = unit.piece_of(p, x)
@@ -420,30 +391,3 @@ def _load(
     for group in owner.param_groups:
         if any(p is each for each in group["params"]):
             group.update(join(index.rest[first]["settings"], {}))
-
-
-def _told_by_first(group: dist.ProcessGroup, work: Callable[[], bytes]) -> str:
-    """Do something on the first rank, and tell all of them its result."""
-    told = _together(group, work if group.rank() == 0 else lambda: b"")
-    return gather_bytes(told, group)[0].decode()
-
-
-def _together(group: dist.ProcessGroup, work: Callable[[], bytes]) -> bytes:
-    """Do something on each rank; where one fails, all raise.
-
-    A rank that raised alone would let the others wait for it.
-    """
-    told, fault, error = b"", b"", None
-    try:
-        told = work()
-    except (ValueError, OSError) as raised:
-        error, fault = raised, str(raised).encode() or b"it failed"
-    faults = {
-        rank: each.decode()
-        for rank, each in enumerate(gather_bytes(fault, group))
-        if each
-    }
-    if faults:
-        every = "; ".join(f"rank {r}: {each}" for r, each in faults.items())
-        raise ValueError(every) from error
-    return told

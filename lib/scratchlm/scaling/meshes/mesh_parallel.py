@@ -1,6 +1,6 @@
 """One model on a mesh of ranks, which share it along several axes."""
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -51,6 +51,7 @@ from scratchlm.scaling.sharded_data_parallel.sharded_data_parallel import (
     ShardedDataParallel,
     require_elementwise,
 )
+from scratchlm.scaling.sharded_data_parallel.units import Unit
 from scratchlm.scaling.tensor_parallel.plan import Plan
 from scratchlm.scaling.tensor_parallel.tensor_parallel import TensorParallel
 from scratchlm.scaling.tensor_parallel.vocabulary import loss_of_shards
@@ -132,13 +133,7 @@ class MeshParallel:
         if mesh.size("tp") > 1:
             require_elementwise(self.optimizer)
         self.sums = [*self._make_sums()]
-        self.pieces = {
-            p: unit
-            for each in self.sums
-            if isinstance(each, ShardedDataParallel)
-            for unit in each.all_units
-            for p in unit.parameters
-        }
+        self.pieces = units_of(self.sums)
         self.gradient_norm: Float[Tensor, ""] = torch.zeros(())
 
     def backward(self, batch: TokenBatch) -> Loss:
@@ -397,13 +392,26 @@ class MeshParallel:
         return self.parts.counts(name, also=apart)
 
 
+def units_of(sums: Sequence[Sums]) -> dict[nn.Parameter, Unit]:
+    """Return the units in which ZeRO shares parameters out.
+
+    Args:
+        sums: of this rank.
+    """
+    return {
+        p: unit
+        for each in sums
+        if isinstance(each, ShardedDataParallel)
+        for unit in each.all_units
+        for p in unit.parameters
+    }
+
+
 def _among(some: Set[int], p: nn.Parameter) -> bool:
     return id(p) in some
 
 
 def _check(mesh: ProcessMesh, schedule: Schedule, zero: int) -> None:
-    if zero not in (0, 1, 2, 3):
-        raise ValueError(f"zero is {zero}; ZeRO has the stages 1 to 3, or 0")
     if zero and schedule.splits:
         raise ValueError(
             f"{schedule.name} computes gradients of weights apart from the "
