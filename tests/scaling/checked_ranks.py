@@ -17,7 +17,7 @@ import scratchlm.scaling.collectives.conjugate  # noqa: E402
 import scratchlm.scaling.collectives.rank_process  # noqa: E402
 import scratchlm.scaling.context_and_expert_parallel  # noqa: E402
 import scratchlm.scaling.data_parallel  # noqa: E402
-import scratchlm.scaling.launching.watchdog  # noqa: E402
+import scratchlm.scaling.launching.worker  # noqa: E402
 import scratchlm.scaling.meshes.engine  # noqa: E402
 import scratchlm.scaling.pipeline_parallel  # noqa: E402
 import scratchlm.scaling.tensor_parallel  # noqa: E402, F401

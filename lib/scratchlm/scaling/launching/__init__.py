@@ -41,16 +41,19 @@ from scratchlm.scaling.launching.stragglers import (
     slow_ranks,
 )
 from scratchlm.scaling.launching.watchdog import Watchdog, read_hang
+from scratchlm.scaling.launching.worker import Lost, Work, work
 
 __all__ = [
     "AwsCluster",
     "Failures",
     "Heartbeat",
     "Launch",
+    "Lost",
     "OciCluster",
     "OwnTime",
     "Place",
     "Watchdog",
+    "Work",
     "as_tfvars",
     "as_yaml",
     "between_failures",
@@ -74,5 +77,6 @@ __all__ = [
     "simulate_goodput",
     "slow_ranks",
     "torchrun",
+    "work",
     "young_interval",
 ]
