@@ -1,0 +1,287 @@
+"""Runs whose ranks are killed at chosen moments.
+
+``python fault_ranks.py LAUNCHES`` makes one launch after another and prints,
+as JSON, what became of each. ``LAUNCHES`` is a file, a list of objects:
+
+    folder    of the run
+    mesh      sizes by axis
+    n_steps   of the run
+    deaths    of each start of the ranks, the moment, rank and step at which
+              a rank is killed
+    restarts  how often the launcher may start the ranks again
+    stop      after how many steps rank 0 gets a SIGTERM, which ends the run
+              behind the next step; 0 for never
+
+In the folder ``started.jsonl``, ``killed.jsonl``, ``ended.jsonl`` and
+``asked.jsonl`` tell what became of which rank when.
+
+The launcher is torchrun's own agent. It forks ranks from this process, which
+has imported all they need, where torchrun starts Python once more for each:
+that takes seconds of a core. ``torchrun fault_ranks.py LAUNCH``, with one such
+object, is the same with torchrun itself.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch._dynamo  # which an optimizer imports, for seconds
+from torch import distributed as dist
+from torch.distributed.elastic.multiprocessing.errors import (
+    ChildFailedError,
+)
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from scratchlm.foundation import durable
+from scratchlm.model.block import block
+from scratchlm.model.transformer.transformer import TransformerConfig
+from scratchlm.scaling.accounting.job import Mesh
+from scratchlm.scaling.launching import worker
+from scratchlm.scaling.launching.rendezvous import find_place, joined
+from scratchlm.scaling.meshes import mesh_checkpoint
+from scratchlm.scaling.meshes.mesh_parallel import MeshParallel
+from scratchlm.text.shards.batches import BatchConfig, Batches
+from scratchlm.text.shards.in_memory import MemoryTokens
+from scratchlm.text.shards.rows import PackedRows
+from scratchlm.training.optimizers.adam import AdamW
+from scratchlm.training.optimizers.schedules import WarmupStableDecay
+from scratchlm.training.pretraining.interruption import Interrupted
+from scratchlm.training.pretraining.log import RunLog
+from scratchlm.training.pretraining.run import Run
+
+PERIOD = 0.15  # seconds between signs of life; short, since tests wait for it
+MODEL = TransformerConfig(
+    vocab_size=31,
+    d_model=32,
+    n_layers=2,
+    n_heads=4,
+    n_kv_heads=2,
+    d_head=8,
+    d_ff=48,
+    max_tokens=32,
+    tied=True,
+)
+
+
+def batches():
+    """Few rows of unequal documents, so that epochs end within the run."""
+    draws = np.random.default_rng(0)
+    documents = [
+        draws.integers(1, 31, draws.integers(1, 11)) for _ in range(40)
+    ]
+    rows = PackedRows(MemoryTokens(documents, end_id=0), 12)
+    return Batches(rows, BatchConfig(batch_size=8))
+
+
+def adamw_of(model):
+    """Move all parameters alike."""
+    return AdamW(model.parameters(), 1e-2, weight_decay=0.1)
+
+
+def run_of(n_steps):
+    """The run of all launches, but for its length."""
+    return Run(
+        model=MODEL,
+        batches=batches,
+        n_steps=n_steps,
+        optimizer=adamw_of,
+        schedule=WarmupStableDecay(n_steps=40, warmup=4, decay=20),
+        save_every=2,
+        keep=2,
+    )
+
+
+class Death:
+    """Kills this process at one moment, if it is its rank's and its step's.
+
+    Args:
+        moment: its name.
+        step: in which it happens, or the first one at a start.
+        folder: where the time of the death is noted.
+    """
+
+    def __init__(self, moment, step, folder):
+        self.moment, self.step, self.folder = moment, step, folder
+        self.now = None  # the step, once steps are made
+
+    def __call__(self, moment):
+        """Die, if this is the moment."""
+        if moment == self.moment and self.now in (None, self.step):
+            note(self.folder, "killed", moment=moment)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def note(folder, name, **told):
+    """Append a line to a file of what happened when."""
+    start = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+    rank = int(os.environ["RANK"])
+    line = {"start": start, "rank": rank, "at": time.time(), **told}
+    with (folder / f"{name}.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def before(die, moment):
+    """A function that may not be reached."""
+    return lambda f: lambda *args, **kw: (die(moment), f(*args, **kw))[1]
+
+
+def after(die, moment):
+    """A function that may be the last to be called."""
+
+    def make(f):
+        def call(*args, **kw):
+            result = f(*args, **kw)
+            die(moment)
+            return result
+
+        return call
+
+    return make
+
+
+def in_backward(die):
+    """A block whose gradient may not come through."""
+
+    def make(f):
+        def call(*args, **kw):
+            out = f(*args, **kw)
+            if out.requires_grad:
+                out.register_hook(lambda _: die("in the backward pass"))
+            return out
+
+        return call
+
+    return make
+
+
+def in_collective(die):
+    """A sum over ranks that has begun and may not end."""
+
+    def make(f):
+        def call(*args, **kw):
+            if die.moment == "in a collective" and die.now == die.step:
+                f(*args, **{**kw, "async_op": True})
+                die("in a collective")
+            return f(*args, **kw)
+
+        return call
+
+    return make
+
+
+def half_a_row(die):
+    """A row of the log that may be cut."""
+
+    def make(f):
+        def call(self, line):
+            if die.moment == "within a row of the log" and (
+                die.now == die.step
+            ):
+                self._file.write(line[: len(line) // 2])
+                die("within a row of the log")
+            return f(self, line)
+
+        return call
+
+    return make
+
+
+# What is replaced, and by what. The names are those of the moments.
+PLACES = (
+    (worker, "require_same", partial(before, moment="at the start")),
+    (worker, "load_on_mesh", partial(after, moment="once resumed")),
+    (block.PreNorm, "forward", partial(before, moment="in the forward pass")),
+    (block.PreNorm, "forward", in_backward),
+    (dist, "all_reduce", in_collective),
+    (AdamW, "update", partial(after, moment="while weights move")),
+    (RunLog, "_append", half_a_row),
+    (MeshParallel, "move", partial(after, moment="behind the optimizer")),
+    (worker, "save_on_mesh", partial(before, moment="before a checkpoint")),
+    (durable, "_take_name", partial(before, moment="before the rename")),
+    (durable, "_take_name", partial(after, moment="behind the rename")),
+    (
+        mesh_checkpoint,
+        "remove_folder",
+        partial(before, moment="before old ones go"),
+    ),
+)
+
+
+def be_rank(launch):
+    """Be a rank of a launch, until it is done or dies."""
+    # Those of the agent, which a rank inherits that is forked from it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    place = find_place(os.environ)
+    folder = Path(launch["folder"])
+    folder.mkdir(parents=True, exist_ok=True)
+    note(folder, "started")
+    deaths = dict(enumerate(launch["deaths"]))
+    moment, rank, step = deaths.get(place.restarts, ("never", -1, -1))
+    die = Death(moment if rank == place.rank else "never", step, folder)
+    torch.set_num_threads(1)
+    for owner, name, make in PLACES:
+        setattr(owner, name, make(die)(getattr(owner, name)))
+    die("before the group")
+    try:
+        with joined(place, seconds=60.0) as group:
+            train(launch, group, die)
+    except Interrupted as error:
+        note(folder, "asked", told=str(error))
+    except Exception as error:
+        traceback.print_exc()
+        note(folder, "ended", told=str(error))
+        raise
+
+
+def train(launch, group, die):
+    """Train, and ask for the end where that is wanted."""
+    job = worker.Work(
+        run=run_of(launch["n_steps"]), mesh=Mesh(**launch["mesh"])
+    )
+    steps = worker.work(
+        job, Path(launch["folder"]), group, limit=60.0, period=PERIOD
+    )
+    for step in steps:
+        die.now = step.step + 1
+        die("between steps")
+        if group.rank() == 0 and step.step + 1 == launch["stop"]:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def start(launch):
+    """Make one launch with torchrun's agent, and say how it went."""
+    world = Mesh(**launch["mesh"]).world
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=world,
+        run_id="faults",
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=launch["restarts"],
+        monitor_interval=0.1,
+        start_method="fork",
+    )
+    begun = time.time()
+    try:
+        elastic_launch(config, be_rank)(launch)
+        failed = ""
+    except ChildFailedError as error:
+        failed = str(error)
+    return {"failed": failed, "seconds": time.time() - begun}
+
+
+if __name__ == "__main__":
+    given = json.loads(Path(sys.argv[1]).read_text())
+    if isinstance(given, dict):
+        be_rank(given)
+    else:
+        print(json.dumps([start(launch) for launch in given]))
