@@ -26,7 +26,7 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
 def commands(n=0):
     """The commands of one block."""
     blocks = re.findall(r"```sh\n(python -m .*?)```", README, re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     return re.findall(r"^python -m scratchlm (.+)$", blocks[n], re.MULTILINE)
 
 
@@ -64,6 +64,14 @@ def test_the_command_that_plans_runs(capsys):
     (line,) = commands(2)
     assert main(shlex.split(line)) == 0
     assert "dp 64" in capsys.readouterr().out
+
+
+def test_the_command_that_launches_runs(capsys, monkeypatch, tmp_path):
+    """A script for a recipe, a mesh or an option of another name."""
+    monkeypatch.chdir(tmp_path)
+    (line,) = commands(3)
+    assert main(shlex.split(line)) == 0
+    assert "#SBATCH --nodes=2" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from scratchlm.cli.train import Train, train_command
+from scratchlm.cli.train import Train, recipe_command
 from scratchlm.recipes.plan import plan
 from scratchlm.recipes.registry import RECIPES, find, make
 
@@ -89,5 +89,5 @@ def test_each_argument_is_an_option_that_says_what_it_does(name):
     arguments = inspect.signature(RECIPES[name]).parameters
     shared = {each.name for each in fields(Train)}
     assert not shared & arguments.keys()
-    made = train_command(name)
+    made = recipe_command(Train, name)
     assert {each.name for each in fields(made)} == shared | arguments.keys()

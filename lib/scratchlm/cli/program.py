@@ -12,11 +12,12 @@ from scratchlm.cli.clean import Clean
 from scratchlm.cli.corpus import Corpus
 from scratchlm.cli.dedup import Dedup
 from scratchlm.cli.generate import Generate
+from scratchlm.cli.launch import Launch
 from scratchlm.cli.options import say
 from scratchlm.cli.plan import Plan
 from scratchlm.cli.plot import Plot
 from scratchlm.cli.tokenize import Tokenize
-from scratchlm.cli.train import Recipes, Resume, Train, train_command
+from scratchlm.cli.train import Recipes, Resume, Train, recipe_command
 
 USER_ERROR = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -34,7 +35,12 @@ COMMANDS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "plot": Plot,
         "generate": Generate,
         "plan": Plan,
+        "launch": Launch,
     }
+)
+# These have a recipe behind them, which has options of its own.
+_BY_RECIPE: Mapping[str, type[Any]] = MappingProxyType(
+    {"train": Train, "launch": Launch}
 )
 
 
@@ -79,10 +85,11 @@ def _run(arguments: Sequence[str] | None) -> tuple[str, int]:
 
 def _command(words: list[str]) -> Any:
     """Return what the words ask for; a recipe has options of its own."""
-    if words[:1] == ["train"] and words[1:] and words[1][:1] != "-":
+    base = _BY_RECIPE.get(words[0]) if words[1:] else None
+    if base is not None and words[1][:1] != "-":
         return tyro.cli(
-            train_command(words[1]),
-            prog=f"scratchlm train {words[1]}",
+            recipe_command(base, words[1]),
+            prog=f"scratchlm {words[0]} {words[1]}",
             args=words[2:],
         )
     return tyro.extras.subcommand_cli_from_dict(
@@ -90,7 +97,7 @@ def _command(words: list[str]) -> Any:
         prog="scratchlm",
         description="Text for language models: make it, clean it, "
         "deduplicate it, tokenize it. And models: plan them, train them on "
-        "it, and let them write.",
+        "it, on one process or on many, and let them write.",
         args=words,
     )
 

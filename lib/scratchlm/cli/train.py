@@ -82,16 +82,8 @@ class Train(Watching):
 
     def run(self) -> None:
         """Do it."""
-        name = type(self).__name__
-        if type(self) is Train:
-            raise ValueError(f"name a recipe behind train: {_names()}")
-        shared = {each.name for each in fields(Train)}
-        own = [each.name for each in fields(self) if each.name not in shared]
-        told = {
-            "recipe": name,
-            "settings": {each: getattr(self, each) for each in own},
-        }
-        folder = self.out or Path("runs") / name
+        told = asked_for(self, Train)
+        folder = self.out or Path("runs") / told["recipe"]
         if self.dry_run:
             say(f"  {_time_if_known(announce(told))}")
             return
@@ -142,10 +134,12 @@ class Recipes:
                 print(f"    {line}")
 
 
-def train_command(name: str) -> type[Train]:
-    """Return the command that trains by one recipe.
+def recipe_command(base: type[Any], name: str) -> type[Any]:
+    """Return the command that does something by one recipe.
 
     Args:
+        base: the command without a recipe, such as :class:`Train`; where it
+            has an option of the name of a setting, its own is taken.
         name: of the recipe; its arguments become the command's options.
 
     Raises:
@@ -157,6 +151,7 @@ def train_command(name: str) -> type[Train]:
     function = find(name)
     hints = get_type_hints(function)
     says = _argument_texts(function)
+    taken = {each.name for each in fields(base)}
     options = [
         (
             each.name,
@@ -164,15 +159,38 @@ def train_command(name: str) -> type[Train]:
             field(default=each.default),
         )
         for each in inspect.signature(function).parameters.values()
+        if each.name not in taken
     ]
     made = make_dataclass(
-        name, options, bases=(Train,), frozen=True, kw_only=True
+        name, options, bases=(base,), frozen=True, kw_only=True
     )
     made.__doc__ = (
         f"{_first_line(function)}\n\n"
-        f"Example: python -m scratchlm train {name} -o run"
+        f"Example: python -m scratchlm {base.__name__.lower()} {name} -o run"
     )
     return made
+
+
+def asked_for(command: Any, base: type[Any]) -> dict[str, Any]:
+    """Return the ``recipe`` by name and the ``settings`` of a command.
+
+    Args:
+        command: that :func:`recipe_command` made a type of.
+        base: without a recipe.
+
+    Raises:
+        ValueError: no recipe was named.
+    """
+    if type(command) is base:
+        raise ValueError(
+            f"name a recipe behind {base.__name__.lower()}: {_names()}"
+        )
+    shared = {each.name for each in fields(base)}
+    own = [each.name for each in fields(command) if each.name not in shared]
+    return {
+        "recipe": type(command).__name__,
+        "settings": {each: getattr(command, each) for each in own},
+    }
 
 
 def announce(told: dict[str, Any]) -> "Recipe":
@@ -298,7 +316,30 @@ def _is_of(folder: Path, told: dict[str, Any]) -> bool:
     """Whether a folder is of a run already; a ValueError if of another."""
     if not (folder / RUN).exists():
         return False
-    found = _told(folder)
+    check_same(
+        folder,
+        _told(folder),
+        told,
+        f"go on with that run by: python -m scratchlm resume {folder}",
+    )
+    return True
+
+
+def check_same(
+    folder: Path, found: dict[str, Any], told: dict[str, Any], otherwise: str
+) -> None:
+    """Refuse to go on with a run that is another one.
+
+    Args:
+        folder: of the run.
+        found: what is said there, the ``recipe`` and its ``settings``.
+        told: what is asked for.
+        otherwise: what to do if the run in the folder is the one that is
+            wanted.
+
+    Raises:
+        ValueError: it is of another recipe, or of other settings.
+    """
     if found["recipe"] != told["recipe"]:
         raise ValueError(
             f"{folder} is of {found['recipe']}, not of {told['recipe']}; "
@@ -313,10 +354,9 @@ def _is_of(folder: Path, told: dict[str, Any]) -> bool:
     if changed:
         raise ValueError(
             f"{folder} is of a run with other settings: "
-            f"{'; '.join(changed)}. Name another folder with -o, or go on "
-            f"with that run by: python -m scratchlm resume {folder}"
+            f"{'; '.join(changed)}. Name another folder with -o, or "
+            f"{otherwise}"
         )
-    return True
 
 
 def _claim(folder: Path, told: dict[str, Any]) -> None:
