@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.pipelining import PipelineStage
 from torch.distributed.pipelining.schedules import get_schedule_class
 
@@ -13,6 +14,7 @@ from scratchlm.scaling.meshes.torch_stages import (
     ORDERS,
     Held,
     cut_stages,
+    loss_in_parts,
     order_of,
 )
 
@@ -103,3 +105,31 @@ def test_one_stage_needs_no_order():
         order_of("DualPipe", 4, 2)
     with pytest.raises(ValueError, match="8 layers"):
         cut_stages(Transformer(CONFIG), ORDERS["LoopedBFS"], 0, 8)
+
+
+def fail_inside(group):
+    """What a loss of whole logits does after errors inside of contexts."""
+    from torch.distributed.tensor import Replicate, distribute_tensor
+    from torch.distributed.tensor.parallel import loss_parallel
+    from torch.nn.functional import cross_entropy
+
+    mesh, told = DeviceMesh("cpu", torch.arange(1)), []
+    logits = distribute_tensor(torch.randn(2, 4), mesh, [Replicate()])
+    targets = distribute_tensor(torch.tensor([0, 1]), mesh, [Replicate()])
+    for context in (loss_in_parts, loss_parallel):
+        with pytest.raises(MemoryError), context():
+            raise MemoryError
+        try:
+            cross_entropy(logits, targets)
+            told.append("computed")
+        except ValueError as error:
+            told.append(str(error).split("(")[0])
+    with loss_parallel():  # which takes its leave
+        pass
+    return told
+
+
+def test_an_error_takes_the_loss_in_parts_along(ranks):
+    """After a step that raised, losses of whole logits raise too, in code
+    that never asked for parts. Fails when PyTorch's own context ends."""
+    assert ranks(1)(fail_inside) == [["computed", "loss_parallel"]]

@@ -14,7 +14,6 @@ from torch._inductor import config as inductor
 from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.distributed.pipelining import PipelineStage
 from torch.distributed.pipelining.schedules import get_schedule_class
-from torch.distributed.tensor.parallel import loss_parallel
 
 from scratchlm.model.transformer.transformer import Transformer
 from scratchlm.scaling.context_and_expert_parallel.context_parallel import (
@@ -40,6 +39,7 @@ from scratchlm.scaling.meshes.torch_stages import (
     LossStage,
     compile_whole,
     cut_stages,
+    loss_in_parts,
     order_of,
     recompute,
 )
@@ -281,7 +281,7 @@ class Engine:
     def _running(self) -> Iterator[None]:
         with ExitStack() as stack:
             if self.mesh.size("tp") > 1:
-                stack.enter_context(loss_parallel())
+                stack.enter_context(loss_in_parts())
             if self._compiled and self._order.splits:
                 # Such a schedule goes back twice through what a compiled
                 # program would overwrite; and a program from the cache may

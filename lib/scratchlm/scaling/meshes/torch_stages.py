@@ -1,6 +1,7 @@
 """Stages of a model, and the orders in which PyTorch's pipelines run them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -10,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
+from torch.distributed.tensor.parallel import loss_parallel
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
@@ -158,7 +160,7 @@ def summed_loss(
 
     Args:
         logits: whole, or in parts by tokens, and then inside of
-            ``loss_parallel``.
+            :func:`loss_in_parts`, with the backward pass.
         targets: the tokens that came next; -100 where none counts.
     """
     nats = F.cross_entropy(
@@ -169,6 +171,22 @@ def summed_loss(
     )
     # FSDP2 hooks into what is returned, which must not be a view.
     return nats.to_local().clone() if isinstance(nats, DTensor) else nats
+
+
+@contextmanager
+def loss_in_parts() -> Iterator[None]:
+    """Take the loss of logits in parts, until the context ends.
+
+    PyTorch's own, left by an error, would stay for the whole process.
+    """
+    failed: BaseException | None = None
+    with loss_parallel():
+        try:
+            yield
+        except BaseException as error:
+            failed = error
+    if failed is not None:
+        raise failed
 
 
 def cut_stages(
@@ -240,4 +258,6 @@ def compile_whole(stages: Iterable[nn.Module], backend: str) -> None:
                 disable: Any = torch.compiler.disable
                 forward = disable(part.forward)
                 part.forward = forward  # type: ignore[method-assign]
-        stage.compile(backend=backend)
+        # With sizes for symbols, as PyTorch takes those that have changed
+        # once, programs of distributed tensors do not compile.
+        stage.compile(backend=backend, dynamic=False)
