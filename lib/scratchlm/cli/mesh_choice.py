@@ -101,8 +101,8 @@ def choose_job(recipe: "Recipe", wanted: Wanted) -> "Job":
     micro_rows = recipe.batch_size // parts
     job = replace(base, mesh=mesh, micro_rows=micro_rows)
     check(job, world)
-    reason = _needs_whole_matrices(recipe)
-    if reason and (job.zero or mesh.tp > 1):
+    cut = job.zero > 0 or mesh.tp > 1
+    if cut and (reason := _needs_whole_matrices(recipe)):
         raise ValueError(
             f"{recipe.name} cannot be cut by --zero or tp: {reason}; give a "
             "mesh of dp, pp and cp with --zero 0"
