@@ -11,14 +11,16 @@ as JSON, what became of each. ``LAUNCHES`` is a file, a list of objects:
     restarts  how often the launcher may start the ranks again
     stop      after how many steps rank 0 gets a SIGTERM, which ends the run
               behind the next step; 0 for never
+    pause     seconds to wait behind each step, if given
 
-In the folder ``started.jsonl``, ``killed.jsonl``, ``ended.jsonl`` and
-``asked.jsonl`` tell what became of which rank when.
+In the folder ``started.jsonl``, ``killed.jsonl``, ``ended.jsonl``,
+``asked.jsonl`` and
+``resumed.jsonl`` tell what became of which rank when.
 
 The launcher is torchrun's own agent. It forks ranks from this process, which
 has imported all they need, where torchrun starts Python once more for each:
 that takes seconds of a core. ``torchrun fault_ranks.py LAUNCH``, with one such
-object, is the same with torchrun itself.
+object, is the same with torchrun itself, and ``srun`` starts such ranks too.
 """
 
 import json
@@ -26,13 +28,12 @@ import os
 import signal
 import sys
 import time
-import traceback
+from collections import defaultdict
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch._dynamo  # which an optimizer imports, for seconds
 from torch import distributed as dist
 from torch.distributed.elastic.multiprocessing.errors import (
     ChildFailedError,
@@ -50,13 +51,14 @@ from scratchlm.scaling.meshes.mesh_parallel import MeshParallel
 from scratchlm.text.shards.batches import BatchConfig, Batches
 from scratchlm.text.shards.in_memory import MemoryTokens
 from scratchlm.text.shards.rows import PackedRows
-from scratchlm.training.optimizers.adam import AdamW
+from scratchlm.training.optimizers.adam import adam_step
 from scratchlm.training.optimizers.schedules import WarmupStableDecay
 from scratchlm.training.pretraining.interruption import Interrupted
 from scratchlm.training.pretraining.log import RunLog
 from scratchlm.training.pretraining.run import Run
 
 PERIOD = 0.15  # seconds between signs of life; short, since tests wait for it
+DECAY = 0.1  # of weights
 MODEL = TransformerConfig(
     vocab_size=31,
     d_model=32,
@@ -80,9 +82,31 @@ def batches():
     return Batches(rows, BatchConfig(batch_size=8))
 
 
-def adamw_of(model):
-    """Move all parameters alike."""
-    return AdamW(model.parameters(), 1e-2, weight_decay=0.1)
+class AdamW:
+    """The package's AdamW without PyTorch's base class, which imports the
+    compiler: seconds of a core for each process that starts.
+
+    Args:
+        model: whose parameters move, all alike.
+    """
+
+    def __init__(self, model):
+        settings = {"lr": 1e-2, "betas": (0.9, 0.999), "eps": 1e-8}
+        self.param_groups = [{"params": [*model.parameters()], **settings}]
+        self.state = defaultdict(dict)
+
+    @torch.no_grad()
+    def step(self):
+        """Move each parameter that has a gradient."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    self.update(p, group)
+
+    def update(self, p, group):
+        """Move one parameter."""
+        p.mul_(1 - group["lr"] * DECAY)
+        adam_step(p, p.grad, self.state[p], group)
 
 
 def run_of(n_steps):
@@ -91,7 +115,7 @@ def run_of(n_steps):
         model=MODEL,
         batches=batches,
         n_steps=n_steps,
-        optimizer=adamw_of,
+        optimizer=AdamW,
         schedule=WarmupStableDecay(n_steps=40, warmup=4, decay=20),
         save_every=2,
         keep=2,
@@ -120,11 +144,10 @@ class Death:
 
 def note(folder, name, **told):
     """Append a line to a file of what happened when."""
-    start = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
-    rank = int(os.environ["RANK"])
-    line = {"start": start, "rank": rank, "at": time.time(), **told}
+    place = find_place(os.environ)
+    line = {"start": place.restarts, "rank": place.rank, "at": time.time()}
     with (folder / f"{name}.jsonl").open("a") as file:
-        file.write(json.dumps(line) + "\n")
+        file.write(json.dumps({**line, **told}) + "\n")
 
 
 def before(die, moment):
@@ -176,6 +199,20 @@ def in_collective(die):
     return make
 
 
+def noted(die):
+    """A resumption whose step is written down."""
+
+    def make(f):
+        def call(*args, **kw):
+            step = f(*args, **kw)
+            note(die.folder, "resumed", step=step)
+            return step
+
+        return call
+
+    return make
+
+
 def half_a_row(die):
     """A row of the log that may be cut."""
 
@@ -196,6 +233,7 @@ def half_a_row(die):
 # What is replaced, and by what. The names are those of the moments.
 PLACES = (
     (worker, "require_same", partial(before, moment="at the start")),
+    (worker, "load_on_mesh", noted),
     (worker, "load_on_mesh", partial(after, moment="once resumed")),
     (block.PreNorm, "forward", partial(before, moment="in the forward pass")),
     (block.PreNorm, "forward", in_backward),
@@ -235,8 +273,8 @@ def be_rank(launch):
             train(launch, group, die)
     except Interrupted as error:
         note(folder, "asked", told=str(error))
+        sys.exit(128 + error.number)
     except Exception as error:
-        traceback.print_exc()
         note(folder, "ended", told=str(error))
         raise
 
@@ -252,8 +290,14 @@ def train(launch, group, die):
     for step in steps:
         die.now = step.step + 1
         die("between steps")
+        time.sleep(launch.get("pause", 0.0))
         if group.rank() == 0 and step.step + 1 == launch["stop"]:
             os.kill(os.getpid(), signal.SIGTERM)
+
+
+def train_undisturbed(group, launch):
+    """Train on ranks that are there already."""
+    train(launch, group, Death("never", -1, Path(launch["folder"])))
 
 
 def start(launch):

@@ -31,6 +31,15 @@ DEATHS = (
     ("before old ones go", 0, 7),
     ("between steps", 1, 9),
 )
+# At these moments the step is done.
+BEHIND = (
+    "within a row of the log",
+    "before a checkpoint",
+    "before the rename",
+    "behind the rename",
+    "before old ones go",
+)
+SAVE_EVERY = 2
 DEATHS_OF_FOUR = (
     ("in a collective", 3, 1),
     ("before the rename", 0, 3),
@@ -89,7 +98,9 @@ def runs(tmp_path_factory):
     said = (folder / "said").read_text(errors="replace")
     assert done.returncode == 0, said[-3000:]
     failed = [bool(each["failed"]) for each in json.loads(done.stdout)]
-    wanted = [x["restarts"] < len(x["deaths"]) for x in LAUNCHES]
+    wanted = [
+        x["stop"] > 0 or x["restarts"] < len(x["deaths"]) for x in LAUNCHES
+    ]
     assert failed == wanted, said[-3000:]
     return folder
 
@@ -196,6 +207,29 @@ def test_the_others_say_who_is_dead_and_end_within_seconds(
             assert f"rank {rank} of {world}" in last["told"], moment
             assert f"has lost another: rank {dead} " in last["told"], moment
             assert at < last["at"] < again, moment
+
+
+def test_few_steps_are_made_again(runs, keep):
+    """A run that begins anew after each death, and never ends; and what the
+    book shows of how long a death takes."""
+    folder = runs / "killed"
+    ended, killed = told(folder, "ended"), told(folder, "killed")
+    started, resumed = told(folder, "started"), told(folder, "resumed")
+    seconds, lost = {}, {}
+    for start, (moment, dead, step) in enumerate(DEATHS):
+        other = 1 - dead
+        # Who waits to be connected is ended by the launcher.
+        last = ended.get((start, other), started[start + 1, other])
+        seconds[moment] = last["at"] - killed[start, dead]["at"]
+        found = resumed.get((start + 1, other), {"step": 0})["step"]
+        begun = resumed.get((start, other), {"step": 0})["step"]
+        at = step + (moment in BEHIND) if step else begun
+        lost[moment] = at - found
+    assert all(0 <= n <= SAVE_EVERY for n in lost.values())
+    assert lost["within a row of the log"] == lost["in a collective"] == 1
+    assert lost["behind the rename"] == lost["before old ones go"] == 0
+    keep("launching-faults", seconds, "s")
+    keep("launching-faults-steps", lost, "1")
 
 
 def test_what_torchrun_itself_starts_goes_on(runs, tmp_path):

@@ -158,7 +158,7 @@ def work(  # noqa: PLR0913
         stack.enter_context(_told(watch, group, beat))
         beat.step = training.step
         log = training.open_log(stack)
-        bar = stack.enter_context(_progress(job, training.step, rank))
+        bar = stack.enter_context(_progress(training, rank))
         laps: list[float] = []
         while training.step < job.run.n_steps:
             dog.moved()
@@ -166,10 +166,8 @@ def work(  # noqa: PLR0913
             step = training.take_step()
             laps.append(own.lap())
             beat.step = training.step
-            if log is not None:
-                log.write(asdict(step))
             bar.update()
-            training.keep(log, asked)
+            training.keep(step, log, asked)
             if len(laps) == watch_every:
                 _tell_slow(laps, group)
                 laps.clear()
@@ -284,10 +282,11 @@ class _Training:
             skipped=not finite,
         )
 
-    def keep(self, log: RunLog | None, asked: Request) -> None:
-        """Save a checkpoint where one is due, and end where that is wanted.
+    def keep(self, step: Step, log: RunLog | None, asked: Request) -> None:
+        """Write a step down, save where that is due, end where it is wanted.
 
         Args:
+            step: that was taken.
             log: of rank 0.
             asked: of this rank; another's counts as well.
 
@@ -295,6 +294,8 @@ class _Training:
             Interrupted: some rank was asked to end.
         """
         run = self.job.run
+        if log is not None:
+            log.write(asdict(step))
         number = torch.tensor(int(asked.number))
         dist.all_reduce(number, dist.ReduceOp.MAX, group=self.group)
         done = self.step == run.n_steps
@@ -347,10 +348,10 @@ def _told(
         ) from error
 
 
-def _progress(job: Work, step: int, rank: int) -> "tqdm[Never]":
+def _progress(training: _Training, rank: int) -> "tqdm[Never]":
     return tqdm(
-        total=job.run.n_steps,
-        initial=step,
+        total=training.job.run.n_steps,
+        initial=training.step,
         unit="step",
         disable=True if rank else None,  # None: unless a terminal shows it
     )
