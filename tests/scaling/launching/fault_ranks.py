@@ -127,17 +127,17 @@ class Death:
 
     Args:
         moment: its name.
-        step: in which it happens, or the first one at a start.
+        step: in which it happens; None for before the first one of a start.
         folder: where the time of the death is noted.
     """
 
     def __init__(self, moment, step, folder):
         self.moment, self.step, self.folder = moment, step, folder
-        self.now = None  # the step, once steps are made
+        self.now = None  # the step, once one was made
 
     def __call__(self, moment):
         """Die, if this is the moment."""
-        if moment == self.moment and self.now in (None, self.step):
+        if moment == self.moment and self.now == self.step:
             note(self.folder, "killed", moment=moment)
             os.kill(os.getpid(), signal.SIGKILL)
 
