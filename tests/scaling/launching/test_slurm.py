@@ -112,6 +112,41 @@ class Job:
         self.cluster.show("tail -n 2 log.csv | cut -d, -f1-4", self.folder)
 
 
+def warned(job):
+    """Warn a job as Slurm does when its time is nearly over; return the
+    steps that were done, and the seconds until it was requeued."""
+    at = time.monotonic()
+    job.cluster.show(f"scancel --batch --signal=USR1 {job.number}")
+    saved = job.until_requeued(1)
+    asked = (job.folder / "asked.jsonl").read_text().splitlines()
+    assert len(asked) == 4
+    assert all(f"asked to end after {saved} steps" in each for each in asked)
+    assert job.n_steps() == saved
+    return saved, time.monotonic() - at
+
+
+def without_a_node(job):
+    """Kill a node below a job; return the steps that were done and those of
+    the newest checkpoint, and the seconds to the queue and to a new step."""
+    cluster, done, at = job.cluster, job.n_steps(), time.monotonic()
+    cluster.transcript.append(
+        "# Node n2 dies: kill -9 of all its processes.\n"
+    )
+    cluster.kill_node("n2")
+    cluster.show("scontrol update nodename=n2 state=down reason=dead")
+    found = job.until_requeued(2)
+    queued = time.monotonic() - at
+    cluster.show(
+        f"grep -o 'rank 0 of 4.*' slurm-{job.number}.log | fold -s -w 78",
+        job.folder,
+    )
+    cluster.start_node("n2")
+    cluster.until(lambda: cluster.states()["n2"] == "idle")
+    cluster.show("sinfo")
+    job.until_step(done + 1)
+    return done, found, queued, time.monotonic() - at
+
+
 # Daemons start, and twelve ranks that import PyTorch.
 @pytest.mark.slow
 def test_a_job_outlives_its_time_and_its_node(
@@ -122,63 +157,32 @@ def test_a_job_outlives_its_time_and_its_node(
     cluster.show("sinfo")
     job = Job(cluster, tmp_path / "a run #1", pause=0.15)
     job.until_step(3)
-    # What Slurm does when the time is nearly over.
-    cluster.show(f"scancel --batch --signal=USR1 {job.number}")
-    asked_at = time.monotonic()
-    saved = job.until_requeued(1)
-    waited = time.monotonic() - asked_at
-    asked = (job.folder / "asked.jsonl").read_text().splitlines()
-    assert len(asked) == 4
-    assert all(f"asked to end after {saved} steps" in each for each in asked)
-    assert job.n_steps() == saved
+    saved, waited = warned(job)
     job.until_step(saved + 3)
-    done, lost_at = job.n_steps(), time.monotonic()
-    cluster.transcript.append(
-        "# Node n2 dies: kill -9 of all its processes.\n"
-    )
-    cluster.kill_node("n2")
-    cluster.show("scontrol update nodename=n2 state=down reason=dead")
-    found = job.until_requeued(2)
-    requeued_at = time.monotonic()
-    cluster.show(
-        f"grep -o 'rank 0 of 4.*' slurm-{job.number}.log | fold -s -w 78",
-        job.folder,
-    )
-    cluster.start_node("n2")
-    cluster.until(lambda: cluster.states()["n2"] == "idle")
-    cluster.show("sinfo")
-    job.until_step(done + 1)
-    again_at = time.monotonic()
+    done, found, queued, again = without_a_node(job)
     cluster.until(lambda: job.states() == [])
     job.show_log()
     told = cluster.show(
         f"scontrol show job {job.number} | grep -oE '(JobState|Restarts)=\\w+'"
     )
     assert told.split() == ["JobState=COMPLETED", "Restarts=2"]
-    folders = (job.folder, tmp_path / "calm")
-    calm = {**job.launch, "folder": str(folders[1]), "pause": 0.0}
+    calm = {**job.launch, "folder": str(tmp_path / "calm"), "pause": 0.0}
     ranks(4)(program.train_undisturbed, calm)
-    worst = hold_against(program, *folders)
-    keep(
-        "launching-slurm",
-        {
-            "from the warning to the queue": waited,
-            "from the death of a node to the queue": requeued_at - lost_at,
-            "from the death of a node to a new step": again_at - lost_at,
-        },
-        "s",
-    )
-    keep(
-        "launching-slurm-steps",
-        {
-            "of the run": N_STEPS,
-            "done when warned": saved,
-            "done when the node died": done,
-            "in the newest checkpoint then": found,
-            "relative difference to one process": worst,
-        },
-        "1",
-    )
+    worst = hold_against(program, job.folder, tmp_path / "calm")
+    seconds = {
+        "from the warning to the queue": waited,
+        "from the death of a node to the queue": queued,
+        "from the death of a node to a new step": again,
+    }
+    steps = {
+        "of the run": N_STEPS,
+        "done when warned": saved,
+        "done when the node died": done,
+        "in the newest checkpoint then": found,
+        "relative difference to one process": worst,
+    }
+    keep("launching-slurm", seconds, "s")
+    keep("launching-slurm-steps", steps, "1")
     if keep.records:
         (BOOK / "scaling" / "launching-slurm.txt").write_text(cluster.told())
 
