@@ -123,9 +123,9 @@ def test_a_script_is_submitted(run, tmp_path, monkeypatch):
     assert told["mesh"] == vars(Mesh(dp=2))
     assert told["save_every"] == 2
     # The same command again, also on another mesh.
-    assert run("--slurm", "--n-steps", "4", "--mesh", "pp=2")[0] == 2
-    again = ("--mesh", "pp=2", "--n-micro", "2")
-    assert run("--slurm", "--n-steps", "4", *again)[0] == 0
+    few = ("--mesh", "pp=2", "--n-micro", "1")
+    assert run("--slurm", "--n-steps", "4", *few)[0] == 2
+    assert run("--slurm", "--n-steps", "4", "--mesh", "pp=2")[0] == 0
     assert read_launch(tmp_path / "out")["mesh"] == vars(Mesh(pp=2))
 
 

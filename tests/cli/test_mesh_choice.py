@@ -33,6 +33,18 @@ def test_parts_of_a_step_are_those_of_a_rank():
     assert (job.n_micro, job.micro_rows) == (4, 1)
 
 
+def test_without_a_word_a_rank_reads_as_many_rows_as_the_recipe():
+    """All rows of a rank at once, for which it has no memory; or a pipeline
+    with less than one part for each stage."""
+    gpt2 = make("gpt2-124m")
+    wanted = Wanted(ranks_per_node=16, mesh="dp=8,tp=2")
+    job = choose_job(gpt2, wanted)
+    assert (job.n_micro, job.micro_rows) == (4, 16)
+    assert job.micro_rows == gpt2.batch_size // gpt2.run.n_micro
+    job = choose_job(TINY, Wanted(mesh="pp=2"))
+    assert (job.n_micro, job.micro_rows) == (2, 4)
+
+
 def test_the_planner_chooses_what_ranks_can_do():
     """The fastest plan cuts what Muon needs whole, computes activations
     again, or interleaves stages."""

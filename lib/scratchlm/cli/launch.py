@@ -68,9 +68,9 @@ class Launch:
     2 gradients too, 3 weights too"""
     sequence: bool = False
     """let tensor parallel processes share positions too"""
-    n_micro: int = 1
-    """parts of a step, one after another; a pipeline needs one for each stage
-    or more"""
+    n_micro: int | None = None
+    """parts of a step, one after another; if not given as many rows at once
+    as the recipe has, and one part for each stage of a pipeline at least"""
     save_every: int | None = None
     """steps between two checkpoints; as the recipe has it if not given"""
     minutes: int = 60

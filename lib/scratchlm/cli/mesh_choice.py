@@ -19,7 +19,8 @@ class Wanted:
             chooses for the GPU, and without one all share the rows.
         gpu: a chip that the planner knows.
         zero: ZeRO stage of data parallel ranks.
-        n_micro: parts of a step.
+        n_micro: parts of a step of each data parallel rank; if None as many
+            rows at once as the recipe has.
     """
 
     nodes: int = 1
@@ -27,7 +28,7 @@ class Wanted:
     mesh: str | None = None
     gpu: str | None = None
     zero: int = 0
-    n_micro: int = 1
+    n_micro: int | None = None
 
 
 def read_mesh(text: str) -> "Mesh":
@@ -91,11 +92,14 @@ def choose_job(recipe: "Recipe", wanted: Wanted) -> "Job":
     if wanted.mesh is None and wanted.gpu is not None:
         return _planned(base, recipe, wanted)
     mesh = base.mesh if wanted.mesh is None else read_mesh(wanted.mesh)
-    parts = mesh.dp * wanted.n_micro
-    if wanted.n_micro < 1 or recipe.batch_size % parts:
+    n_micro = wanted.n_micro
+    if n_micro is None:
+        n_micro = max(mesh.pp, -(-recipe.run.n_micro // mesh.dp))
+    parts = mesh.dp * n_micro
+    if n_micro < 1 or recipe.batch_size % parts:
         raise ValueError(
             f"{recipe.name} has {recipe.batch_size} rows in a step, which "
-            f"dp {mesh.dp} times n_micro {wanted.n_micro} does not divide; "
+            f"dp {mesh.dp} times n_micro {n_micro} does not divide; "
             "change --mesh or --n-micro, or the recipe's --batch-size"
         )
     micro_rows = recipe.batch_size // parts
