@@ -92,17 +92,7 @@ def choose_job(recipe: "Recipe", wanted: Wanted) -> "Job":
     if wanted.mesh is None and wanted.gpu is not None:
         return _planned(base, recipe, wanted)
     mesh = base.mesh if wanted.mesh is None else read_mesh(wanted.mesh)
-    n_micro = wanted.n_micro
-    if n_micro is None:
-        n_micro = max(mesh.pp, -(-recipe.run.n_micro // mesh.dp))
-    parts = mesh.dp * n_micro
-    if n_micro < 1 or recipe.batch_size % parts:
-        raise ValueError(
-            f"{recipe.name} has {recipe.batch_size} rows in a step, which "
-            f"dp {mesh.dp} times n_micro {n_micro} does not divide; "
-            "change --mesh or --n-micro, or the recipe's --batch-size"
-        )
-    micro_rows = recipe.batch_size // parts
+    micro_rows = _micro_rows(recipe, mesh, wanted.n_micro)
     job = replace(base, mesh=mesh, micro_rows=micro_rows)
     check(job, world)
     cut = job.zero > 0 or mesh.tp > 1
@@ -112,6 +102,20 @@ def choose_job(recipe: "Recipe", wanted: Wanted) -> "Job":
             "mesh of dp, pp and cp with --zero 0"
         )
     return job
+
+
+def _micro_rows(recipe: "Recipe", mesh: "Mesh", n_micro: int | None) -> int:
+    """Return the rows that a rank reads at once."""
+    if n_micro is None:
+        n_micro = max(mesh.pp, -(-recipe.run.n_micro // mesh.dp))
+    parts = mesh.dp * n_micro
+    if n_micro < 1 or recipe.batch_size % parts:
+        raise ValueError(
+            f"{recipe.name} has {recipe.batch_size} rows in a step, which "
+            f"dp {mesh.dp} times n_micro {n_micro} does not divide; "
+            "change --mesh or --n-micro, or the recipe's --batch-size"
+        )
+    return recipe.batch_size // parts
 
 
 def _needs_whole_matrices(recipe: "Recipe") -> str:
