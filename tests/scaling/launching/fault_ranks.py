@@ -12,6 +12,9 @@ as JSON, what became of each. ``LAUNCHES`` is a file, a list of objects:
     stop      after how many steps rank 0 gets a SIGTERM, which ends the run
               behind the next step; 0 for never
     pause     seconds to wait behind each step, if given
+    limit     seconds of a step after which a rank counts as hung, if given
+
+A moment with ``hang`` before its name is one in which the rank stays.
 
 In the folder ``started.jsonl``, ``killed.jsonl``, ``ended.jsonl``,
 ``asked.jsonl`` and
@@ -136,7 +139,9 @@ class Death:
         self.now = None  # the step, once one was made
 
     def __call__(self, moment):
-        """Die, if this is the moment."""
+        """Die, if this is the moment; or hang in it."""
+        if self.moment == f"hang {moment}" and self.now == self.step:
+            time.sleep(600)
         if moment == self.moment and self.now == self.step:
             note(self.folder, "killed", moment=moment)
             os.kill(os.getpid(), signal.SIGKILL)
@@ -285,7 +290,11 @@ def train(launch, group, die):
         run=run_of(launch["n_steps"]), mesh=Mesh(**launch["mesh"])
     )
     steps = worker.work(
-        job, Path(launch["folder"]), group, limit=60.0, period=PERIOD
+        job,
+        Path(launch["folder"]),
+        group,
+        limit=launch.get("limit", 60.0),
+        period=PERIOD,
     )
     for step in steps:
         die.now = step.step + 1

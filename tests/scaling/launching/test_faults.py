@@ -65,6 +65,11 @@ LAUNCHES = [
     launch("killed", TWO, deaths=DEATHS),
     launch("anew", TWO, deaths=[("in a collective", 1, 5)], restarts=0),
     launch("anew", TWO),
+    # A limit that a step on a busy machine keeps, and restarts if not.
+    {
+        **launch("hung", TWO, deaths=[("hang between steps", 1, 5)]),
+        **{"limit": 6.0, "restarts": 3},
+    },
     launch("calm of four", FOUR),
     launch("killed of four", FOUR, deaths=DEATHS_OF_FOUR),
     launch("fewer", FOUR, deaths=[("between steps", 2, 7)], restarts=0),
@@ -164,13 +169,25 @@ def test_a_new_launch_goes_on_too(runs):
     assert same(runs / "anew", runs / "calm")
 
 
+def test_a_run_that_hangs_is_started_again(runs):
+    """A job that waits for one rank until its time is over."""
+    assert same(runs / "hung", runs / "calm")
+    said = (runs / "said").read_text(errors="replace")
+    assert "rank 0 of 2 has not ended a step for 6 seconds" in said
+    assert "rank 1 does not wait; it stands in" in said
+    assert "time.sleep(600)" in said
+    assert {start for start, _ in told(runs / "hung", "started")} >= {0, 1}
+
+
 def test_a_run_goes_on_with_fewer_ranks(runs):
     """State that only its own mesh can read; or a kill that leaves other
     numbers than a change of the mesh does."""
-    assert same(runs / "fewer", runs / "fewer, calm")
     asked = told(runs / "fewer, calm", "asked")
-    assert len(asked) == 4
     assert all("after 6 steps" in each["told"] for each in asked.values())
+    for name in ("fewer", "fewer, calm"):
+        resumed = told(runs / name, "resumed").values()
+        assert [each["step"] for each in resumed] == [6, 6], name
+    assert same(runs / "fewer", runs / "fewer, calm")
     changed, never = losses(runs / "fewer"), losses(runs / "calm of four")
     assert changed[:6].tolist() == never[:6].tolist()
     assert changed[6:] == pytest.approx(never[6:], rel=1e-6)
