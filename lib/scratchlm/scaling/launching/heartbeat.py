@@ -62,9 +62,6 @@ class Heartbeat:
         folder: which all ranks and who asks for them can see.
         rank: of this process.
         period: seconds between two beats.
-
-    Attributes:
-        step: in which the rank is; set it as it goes on.
     """
 
     def __init__(self, folder: Path, rank: int, *, period: float = PERIOD):
@@ -75,7 +72,7 @@ class Heartbeat:
 
     @property
     def step(self) -> int:
-        """In which the rank is."""
+        """In which the rank is; set it as it goes on."""
         return self._step
 
     @step.setter
