@@ -8,12 +8,12 @@
 # process. The comment in torch/distributed/rendezvous.py says that each retry
 # has a store of its own; up to 2.4 each had at least a prefix of its own.
 #
-# The restart then hangs, or fails with "Connection refused", which costs one
-# of the restarts that were granted.
+# The restart then fails with "Connection refused", which costs one of the
+# restarts that were granted.
 #
 # It bites whoever counts on restarts: whether one works depends on which
 # process is the first. Let the ranks agree on a prefix of the store that is
-# new, as scratchlm.scaling.launching.rendezvous.new_round does, or set
+# new before they make their process group, or set
 # TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 with a c10d rendezvous.
 #
 # Known as pytorch/pytorch#135712 and #167288.
