@@ -166,6 +166,9 @@ def refused(group, folder):
         load_on_mesh(folder, other)
     with pytest.raises(ValueError, match="of another run"):
         load_on_mesh(folder, parallel, about={"seed": 1})
+    with pytest.raises(ValueError, match="checkpoints of another run"):
+        save_on_mesh(folder, parallel, 2, about={"seed": 1})
+    assert [step for step, _ in checkpoints(folder)] == [1]
     taken = folder / "taken"
     if group.rank() == 0:
         taken.write_text("a file")

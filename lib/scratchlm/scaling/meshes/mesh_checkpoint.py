@@ -34,7 +34,6 @@ from scratchlm.foundation.durable import (
     PartialFile,
     atomic_folder,
     only_writer,
-    remove_folder,
     tidy,
 )
 from scratchlm.scaling.data_parallel.agreement import (
@@ -50,8 +49,12 @@ from scratchlm.scaling.meshes.blocks import (
     whole_box,
 )
 from scratchlm.scaling.meshes.mesh_parallel import MeshParallel
-from scratchlm.training.optimizers.groups import Several
-from scratchlm.training.pretraining.checkpoint import checkpoints
+from scratchlm.training.optimizers.groups import owner_of
+from scratchlm.training.pretraining.checkpoint import (
+    checkpoints,
+    refuse_other_runs,
+    thin_out,
+)
 from scratchlm.training.pretraining.manifest import (
     MANIFEST,
     Damaged,
@@ -90,23 +93,26 @@ def save_on_mesh(
         The folder of this checkpoint.
 
     Raises:
-        ValueError: an argument cannot be saved, or a rank could not write;
-            each rank says what failed where. The checkpoints that were there
-            are as they were.
+        ValueError: an argument cannot be saved, the folder holds checkpoints
+            of another run, or a rank could not write; each rank says what
+            failed where. The checkpoints that were there are as they were.
     """
     if keep < 1 or step < 0:
         raise ValueError(
             f"keep is {keep} and step {step}; give 1 and 0, or more"
         )
     group, path = parallel.mesh.whole, folder / f"step-{step:08d}"
-    manifest = partial(manifest_of, step, identity(about))
+    run = identity(about)
+    manifest = partial(manifest_of, step, run)
     parts = _parts_to_write(parallel)
     with ExitStack() as stack:
-        stage = Path(told_by_first(group, lambda: _stage(stack, folder, path)))
+        stage = Path(
+            told_by_first(group, lambda: _stage(stack, folder, path, run))
+        )
         own = together(group, lambda: _write(stage, group.rank(), parts))
         every = [json.loads(each) for each in gather_bytes(own, group)]
         told_by_first(group, lambda: _finish(stage, path, every, manifest))
-        told_by_first(group, lambda: _thin_out(folder, keep))
+        told_by_first(group, lambda: _thin_out(folder, step, keep))
     return path
 
 
@@ -223,26 +229,18 @@ def _of_optimizer(
     optimizer: Any, p: nn.Parameter
 ) -> tuple[dict[str, Any], Any]:
     """Return the state of a parameter, and the settings of its group."""
-    owner = _owner(optimizer, p)
-    for group in owner.param_groups:
-        if any(p is each for each in group["params"]):
-            settings = {k: v for k, v in group.items() if k != "params"}
-            return dict(owner.state.get(p, {})), split(settings)[0]
-    raise ValueError(
-        "the optimizer does not know one of the parameters; make it with all "
-        "of them"
-    )
+    owner = owner_of(optimizer, p)
+    if owner is None:
+        return {}, {}
+    group = _group_of(owner, p)
+    settings = {k: v for k, v in group.items() if k != "params"}
+    return dict(owner.state.get(p, {})), split(settings)[0]
 
 
-def _owner(optimizer: Any, p: nn.Parameter) -> Any:
-    """Return the optimizer that moves a parameter."""
-    if not isinstance(optimizer, Several):
-        return optimizer
+def _group_of(owner: Any, p: nn.Parameter) -> dict[str, Any]:
+    groups: list[dict[str, Any]] = owner.param_groups
     return next(
-        each
-        for each in optimizer.optimizers
-        for group in each.param_groups
-        if any(p is q for q in group["params"])
+        group for group in groups if any(p is each for each in group["params"])
     )
 
 
@@ -272,11 +270,12 @@ def _n_parts(told: Mapping[str, Any]) -> int:
     return len(told["shaped"])
 
 
-def _stage(stack: ExitStack, folder: Path, path: Path) -> bytes:
+def _stage(stack: ExitStack, folder: Path, path: Path, run: Any) -> bytes:
     """Make a folder to write into; nobody else writes beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     stack.enter_context(only_writer(folder))
     tidy(folder)
+    refuse_other_runs(folder, run)
     made = tempfile.mkdtemp(PARTIAL, f".{path.name}.", folder)
     os.chmod(made, 0o755)  # other ranks may be of another user
     stack.callback(shutil.rmtree, made, ignore_errors=True)
@@ -326,9 +325,8 @@ def _finish(
     return b""
 
 
-def _thin_out(folder: Path, keep: int) -> bytes:
-    for _, old in checkpoints(folder)[:-keep]:
-        remove_folder(old)
+def _thin_out(folder: Path, step: int, keep: int) -> bytes:
+    thin_out(folder, step, keep)
     return b""
 
 
@@ -384,10 +382,11 @@ def _load(
             p.copy_(x.view_as(p))
         else:
             found[part] = x.clone().to(p.device if cut else "cpu")
-    owner = _owner(parallel.optimizer, p)
+    owner = owner_of(parallel.optimizer, p)
+    if owner is None:
+        return
     owner.state.pop(p, None)
     if found:
         owner.state[p] = found
-    for group in owner.param_groups:
-        if any(p is each for each in group["params"]):
-            group.update(join(index.rest[first]["settings"], {}))
+    settings = join(index.rest[first]["settings"], {})
+    _group_of(owner, p).update(settings)

@@ -18,6 +18,7 @@ from torch.distributed.tensor import DTensor
 
 from scratchlm.foundation.durable import atomic_folder
 from scratchlm.scaling.meshes.torch_shards import TorchShards
+from scratchlm.training.optimizers.groups import owner_of
 
 MODEL, OPTIMIZER = "model", "optimizer"
 
@@ -132,12 +133,9 @@ def _state_key(key: str, name: str) -> str:
 
 
 def _owned(shards: TorchShards, optimizer: Any, tie: str) -> Iterator[Owned]:
-    several = getattr(optimizer, "optimizers", [optimizer])
     for name, p in shards.module.named_parameters():
-        state: dict[str, Any] = {}
-        for one in several:
-            if any(p is q for g in one.param_groups for q in g["params"]):
-                state = one.state[p]
+        owner = owner_of(optimizer, p)
+        state = {} if owner is None else owner.state[p]
         key = tie if name in shards.copies else name
         yield Owned(key, p, state, shards.counts(name, p))
 

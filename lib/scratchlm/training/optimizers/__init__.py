@@ -11,6 +11,7 @@ from scratchlm.training.optimizers.groups import (
     adamw,
     kinds_of,
     muon_and_adamw,
+    owner_of,
 )
 from scratchlm.training.optimizers.muon import (
     CONVERGENT,
@@ -60,5 +61,6 @@ __all__ = [
     "muon_and_adamw",
     "noise_scale",
     "orthogonalize",
+    "owner_of",
     "spectral_scale",
 ]

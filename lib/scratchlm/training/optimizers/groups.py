@@ -149,6 +149,28 @@ class Several(torch.optim.Optimizer):
         ]
 
 
+def owner_of(
+    optimizer: Any, parameter: nn.Parameter
+) -> torch.optim.Optimizer | None:
+    """Return the optimizer that moves a parameter and keeps its state.
+
+    Args:
+        optimizer: one, or several used as one.
+        parameter: of a model.
+
+    Returns:
+        None where nothing moves it, as in a model that is frozen in part.
+    """
+    every: list[torch.optim.Optimizer] = (
+        optimizer.optimizers if isinstance(optimizer, Several) else [optimizer]
+    )
+    for each in every:
+        for group in each.param_groups:
+            if any(parameter is p for p in group["params"]):
+                return each
+    return None
+
+
 def muon_and_adamw(  # noqa: PLR0913
     model: nn.Module,
     *,

@@ -113,15 +113,22 @@ def save_checkpoint(
             sync_folder(folder.parent)
         with only_writer(folder):
             tidy(folder)
-            _refuse_other_runs(folder, run)
+            refuse_other_runs(folder, run)
             with atomic_folder(path) as stage:
                 _write(stage, path, step, trees, run)
             with _told(path, "was saved, and older ones remain"):
-                _thin_out(folder, step, keep)
+                thin_out(folder, step, keep)
     return path
 
 
-def _thin_out(folder: Path, step: int, keep: int) -> None:
+def thin_out(folder: Path, step: int, keep: int) -> None:
+    """Remove older checkpoints of a run.
+
+    Args:
+        folder: of its checkpoints.
+        step: that was just saved. Later ones stay, and are warned of.
+        keep: how many stay, of this step and earlier ones.
+    """
     there = checkpoints(folder)
     for _, old in [each for each in there if each[0] <= step][:-keep]:
         remove_folder(old)
@@ -271,7 +278,16 @@ def _file(
         raise
 
 
-def _refuse_other_runs(folder: Path, about: Any) -> None:
+def refuse_other_runs(folder: Path, about: Any) -> None:
+    """Refuse to save among the checkpoints of another run.
+
+    Args:
+        folder: of checkpoints.
+        about: what :func:`~.manifest.identity` gave of the run that saves.
+
+    Raises:
+        ValueError: it holds a checkpoint of another run.
+    """
     for step, path in checkpoints(folder):
         try:
             saved = read_manifest(path, step)["about"]
