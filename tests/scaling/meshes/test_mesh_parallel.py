@@ -15,6 +15,10 @@ from scratchlm.model.transformer.transformer import (
     TransformerConfig,
 )
 from scratchlm.scaling.accounting.job import Mesh
+from scratchlm.scaling.meshes.mesh_checkpoint import (
+    load_on_mesh,
+    save_on_mesh,
+)
 from scratchlm.scaling.meshes.mesh_parallel import MeshParallel
 from scratchlm.scaling.meshes.process_mesh import ProcessMesh
 from scratchlm.scaling.pipeline_parallel.schedules import (
@@ -24,6 +28,7 @@ from scratchlm.scaling.pipeline_parallel.schedules import (
     zb_v,
 )
 from scratchlm.training.objective.loss import next_token_loss
+from scratchlm.training.optimizers.adam import AdamW
 from scratchlm.training.optimizers.groups import adamw, muon_and_adamw
 from scratchlm.training.pretraining.micro_batches import TokenBatch
 
@@ -292,3 +297,58 @@ def test_a_batch_without_targets_moves_nothing(ranks):
         assert parallel.step(batch).total < first.total
 
     ranks(2)(idle)
+
+
+def test_a_gradient_that_is_not_finite_moves_nothing(ranks):
+    """One overflow, after which every weight of the run is NaN."""
+
+    def overflow(group):
+        mesh = ProcessMesh(Mesh(dp=2), group)
+        parallel = MeshParallel(build(SMALL), mesh, adamw_of, zero=2)
+        with torch.no_grad():
+            parallel.own.norm.weight[0] = float("inf")
+        parallel.move()  # so that the masters have it
+        before = parallel.whole()
+        parallel.step(draw(), longest=1.0)
+        assert not parallel.gradient_norm.isfinite()
+        after = parallel.whole()
+        assert all(torch.equal(after[n], x) for n, x in before.items())
+
+    ranks(2)(overflow)
+
+
+def test_ranks_that_begin_with_other_rows_are_found(ranks):
+    """Each rank drew its own batch: they sum gradients of rows that overlap,
+    and count tokens that another does not have."""
+
+    def differ(group):
+        mesh = ProcessMesh(Mesh(dp=2), group)
+        parallel = MeshParallel(build(SMALL), mesh, adamw_of)
+        with pytest.raises(ValueError, match="the ranks differ: targets .*; tokens"):
+            parallel.step(draw(group.rank()))
+
+    ranks(2)(differ)
+
+
+def test_a_weight_that_nothing_moves_is_saved_and_loaded(ranks, tmp_path):
+    """A model that is frozen in part, whose optimizer has the rest."""
+
+    def freeze(group):
+        model = build(SMALL)
+        model.embedding.requires_grad_(False)
+        mesh = ProcessMesh(Mesh(dp=2), group)
+
+        def some(own):
+            rest = [p for p in own.parameters() if p.requires_grad]
+            return AdamW(rest, lr=1e-2)
+
+        parallel = MeshParallel(model, mesh, some)
+        parallel.step(draw(), longest=1.0)
+        due = {n: x.clone() for n, x in parallel.whole().items()}
+        save_on_mesh(tmp_path, parallel, 1)
+        parallel.step(draw(1), longest=1.0)
+        assert load_on_mesh(tmp_path, parallel) == 1
+        found = parallel.whole()
+        assert all(torch.equal(found[n], x) for n, x in due.items())
+
+    ranks(2)(freeze)

@@ -256,10 +256,10 @@ class _Training:
         norm = float(self.parallel.clip(run.clip))
         mean = float(loss.total) / max(1, int(loss.count))
         finite = isfinite(mean) and isfinite(norm)
-        if not finite:  # without gradients nothing moves
-            for p in self.parallel.own.parameters():
-                p.grad = None
-        self.parallel.move()
+        if finite:
+            self.parallel.move()
+        else:
+            self.parallel.drop()
         self.tokens += int(loss.count) if finite else 0
         self.skipped += not finite
         self.in_a_row = 0 if finite else self.in_a_row + 1

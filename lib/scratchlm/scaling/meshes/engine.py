@@ -25,8 +25,9 @@ from scratchlm.scaling.data_parallel.agreement import (
 )
 from scratchlm.scaling.data_parallel.global_loss import rank_rows
 from scratchlm.scaling.meshes import torch_checkpoint
+from scratchlm.scaling.meshes.own_part import hashes
 from scratchlm.scaling.meshes.process_mesh import ProcessMesh
-from scratchlm.scaling.meshes.torch_batches import Limits, hashes
+from scratchlm.scaling.meshes.torch_batches import Limits
 from scratchlm.scaling.meshes.torch_plan import parallelize, placed_for
 from scratchlm.scaling.meshes.torch_shards import (
     TorchShards,

@@ -30,6 +30,7 @@ from scratchlm.scaling.data_parallel.global_loss import (
 from scratchlm.scaling.data_parallel.global_norm import global_norm
 from scratchlm.scaling.meshes.own_part import (
     forget_rest,
+    hashes,
     joined,
     whole_rows,
 )
@@ -135,6 +136,7 @@ class MeshParallel:
         self.sums = [*self._make_sums()]
         self.pieces = units_of(self.sums)
         self.gradient_norm: Float[Tensor, ""] = torch.zeros(())
+        self._begun = False
 
     def backward(self, batch: TokenBatch) -> Loss:
         """Leave the gradient of the mean loss of all rows in each ``grad``.
@@ -148,8 +150,11 @@ class MeshParallel:
 
         Raises:
             ValueError: there are fewer rows than data parallel ranks times
-                ``n_micro``.
+                ``n_micro``, or ranks begin with different rows.
         """
+        if not self._begun:
+            require_same(hashes(batch), self.mesh.whole)
+            self._begun = True
         shares = self._shares(batch)
         own = sum(int(n_valid(share.targets)) for share in shares)
         count = int(sum_over_ranks(own, self.mesh.group("dp", "cp")))
@@ -175,8 +180,8 @@ class MeshParallel:
                 if None.
 
         Returns:
-            The loss of all rows before the step. Without a valid token
-            nothing is moved.
+            The loss of all rows before the step. Without a valid token, or
+            with a gradient that is not finite, nothing is moved.
 
         Raises:
             ValueError: see :meth:`backward`; or ``longest`` is not above 0.
@@ -188,7 +193,10 @@ class MeshParallel:
             self.gradient_norm = self.length()
         else:
             self.gradient_norm = self.clip(longest)
-        self.move()
+        if self.gradient_norm.isfinite():  # the same on all ranks
+            self.move()
+        else:
+            self.drop()
         return loss
 
     def length(self) -> Float[Tensor, ""]:
@@ -228,6 +236,10 @@ class MeshParallel:
                 if isinstance(each, ShardedDataParallel):
                     stack.enter_context(each.moving())
             yield
+        self.drop()
+
+    def drop(self) -> None:
+        """Let go of the gradients of a step."""
         for p in self.own.parameters():
             p.grad = None
 

@@ -1,6 +1,7 @@
 """What one rank keeps of a model, and what it reads of a batch."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 
 import torch
 from torch import nn
@@ -66,3 +67,16 @@ def whole_rows(part: TokenBatch) -> Share:
         n_tokens = part.tokens.shape[1]
         at = torch.arange(n_tokens, device=part.tokens.device)
     return Share(part.tokens, part.targets, at.expand_as(part.tokens), packed)
+
+
+def hashes(batch: TokenBatch) -> dict[str, str]:
+    """Return a few letters for each tensor of a batch, to compare ranks by.
+
+    Args:
+        batch: all rows.
+    """
+    return {
+        name: sha256(x.cpu().contiguous().numpy().tobytes()).hexdigest()[:16]
+        for name, x in batch._asdict().items()
+        if x is not None
+    }

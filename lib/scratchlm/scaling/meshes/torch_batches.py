@@ -1,7 +1,6 @@
 """What a step may be given, looked at by every rank before it starts."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 import torch
 from torch import Tensor
@@ -133,16 +132,3 @@ class Limits:
                 f"has {self.vocab_size}, from 0; encode the text with the "
                 f"tokenizer of this model"
             )
-
-
-def hashes(batch: TokenBatch) -> dict[str, str]:
-    """Return a few letters for each tensor of a batch, to compare ranks by.
-
-    Args:
-        batch: all rows.
-    """
-    return {
-        name: sha256(x.cpu().contiguous().numpy().tobytes()).hexdigest()[:16]
-        for name, x in batch._asdict().items()
-        if x is not None
-    }
