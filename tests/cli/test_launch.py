@@ -194,6 +194,15 @@ def test_ranks_that_fail_are_a_mistake_of_the_run():
         module._run_until_done(python("raise SystemExit(3)"), Path("out"))
 
 
+def test_ranks_get_the_threads_that_were_asked_for(monkeypatch):
+    """Torchrun sets one where nothing is said, whatever cores there are."""
+    program = python("import os; assert os.environ['OMP_NUM_THREADS'] == '3'")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    module._run_until_done(program, Path("out"), threads=3)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")  # as the reader has set it
+    module._run_until_done(program, Path("out"), threads=1)
+
+
 def test_a_signal_is_passed_on_and_waited_for(tmp_path, monkeypatch):
     """Ctrl-C ends the launcher, and leaves its ranks; or ends the ranks
     while they write their checkpoint. A second one changes nothing."""

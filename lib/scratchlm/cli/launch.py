@@ -1,6 +1,7 @@
 """``launch``: the same recipe on several processes, here or under Slurm."""
 
 import json
+import os
 import shlex
 import shutil
 import signal
@@ -178,7 +179,7 @@ class Launch:
         if self.dry_run:
             print(shlex.join(words))
             return
-        _run_until_done(words, asked.folder)
+        _run_until_done(words, asked.folder, threads=asked.cpus_per_rank)
 
 
 _ASKED = (
@@ -246,8 +247,15 @@ def _write(path: Path, text: str) -> None:
     write_whole(path, text.encode())
 
 
-def _run_until_done(words: Sequence[str], folder: Path) -> None:
+def _run_until_done(
+    words: Sequence[str], folder: Path, *, threads: int = 1
+) -> None:
     """Run torchrun to its end; a signal asks it to end, and it is waited for.
+
+    Args:
+        words: its command.
+        folder: of the run.
+        threads: of each rank, where the environment does not say.
 
     Raises:
         ValueError: it failed.
@@ -259,7 +267,12 @@ def _run_until_done(words: Sequence[str], folder: Path) -> None:
     )
 
     # In a session of its own: else Ctrl-C reaches it, and its ranks twice.
-    process = subprocess.Popen([*words], start_new_session=True)
+    process = subprocess.Popen(
+        [*words],
+        start_new_session=True,
+        # Without it torchrun sets one, and says so at length.
+        env={"OMP_NUM_THREADS": f"{threads}", **os.environ},
+    )
     asked = 0
     while process.poll() is None:
         with suppress(KeyboardInterrupt), requests_to_end() as request:
