@@ -1,6 +1,6 @@
 """One model on a mesh of ranks, which share it along several axes."""
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -39,6 +39,7 @@ from scratchlm.scaling.meshes.parts import (
     copies_of,
     cuts_of,
     first_names,
+    units_of,
 )
 from scratchlm.scaling.meshes.process_mesh import ProcessMesh
 from scratchlm.scaling.pipeline_parallel.actions import Kind, Schedule
@@ -52,7 +53,6 @@ from scratchlm.scaling.sharded_data_parallel.sharded_data_parallel import (
     ShardedDataParallel,
     require_elementwise,
 )
-from scratchlm.scaling.sharded_data_parallel.units import Unit
 from scratchlm.scaling.tensor_parallel.plan import Plan
 from scratchlm.scaling.tensor_parallel.tensor_parallel import TensorParallel
 from scratchlm.scaling.tensor_parallel.vocabulary import loss_of_shards
@@ -402,21 +402,6 @@ class MeshParallel:
     def _counts(self, name: str, p: nn.Parameter) -> bool:
         apart = {"edp", "ep", "cp"} if p in self.pieces else set()
         return self.parts.counts(name, also=apart)
-
-
-def units_of(sums: Sequence[Sums]) -> dict[nn.Parameter, Unit]:
-    """Return the units in which ZeRO shares parameters out.
-
-    Args:
-        sums: of this rank.
-    """
-    return {
-        p: unit
-        for each in sums
-        if isinstance(each, ShardedDataParallel)
-        for unit in each.all_units
-        for p in unit.parameters
-    }
 
 
 def _among(some: Set[int], p: nn.Parameter) -> bool:

@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
 from scratchlm.scaling.collectives.conjugate import gather_from, shard_sizes
 from scratchlm.scaling.meshes.process_mesh import ORDER, ProcessMesh
 from scratchlm.scaling.pipeline_parallel.stages import Stage
+from scratchlm.scaling.sharded_data_parallel.sharded_data_parallel import (
+    ShardedDataParallel,
+)
+from scratchlm.scaling.sharded_data_parallel.units import Unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,3 +189,18 @@ def first_names(model: nn.Module) -> dict[str, str]:
     for name, p in named:
         firsts.setdefault(p, name)
     return {name: firsts[p] for name, p in named}
+
+
+def units_of(sums: Sequence[Any]) -> dict[nn.Parameter, Unit]:
+    """Return the units in which ZeRO shares parameters out.
+
+    Args:
+        sums: of this rank.
+    """
+    return {
+        p: unit
+        for each in sums
+        if isinstance(each, ShardedDataParallel)
+        for unit in each.all_units
+        for p in unit.parameters
+    }
