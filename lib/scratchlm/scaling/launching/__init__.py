@@ -4,7 +4,6 @@ from scratchlm.scaling.launching.clouds import (
     AwsCluster,
     OciCluster,
     as_tfvars,
-    as_yaml,
     oci_variables,
     parallelcluster_config,
 )
@@ -55,7 +54,6 @@ __all__ = [
     "Watchdog",
     "Work",
     "as_tfvars",
-    "as_yaml",
     "between_failures",
     "daly_interval",
     "deepspeed_config",

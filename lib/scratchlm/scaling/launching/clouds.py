@@ -1,7 +1,6 @@
 """Clusters of two clouds, as the files that their own tools read."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +11,6 @@ _PAID = {
     "spot": "SPOT",
     "block": "CAPACITY_BLOCK",
 }
-# What YAML reads as the text that it is, and as nothing else.
-_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
-_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +66,7 @@ class AwsCluster:
 
 
 def parallelcluster_config(cluster: AwsCluster) -> dict[str, Any]:
-    """Return what ``pcluster create-cluster`` reads of a cluster.
+    """Return what ``pcluster create-cluster`` reads of a cluster, as YAML.
 
     The nodes stand close together and send by EFA, AWS's network adapters
     that pass the kernel by. They share a Lustre file system for checkpoints,
@@ -214,15 +210,6 @@ def oci_variables(cluster: OciCluster) -> dict[str, str | int | bool]:
     }
 
 
-def as_yaml(value: Mapping[str, Any]) -> str:
-    """Return a mapping as YAML, which needs no library to be written.
-
-    Args:
-        value: of mappings, lists, texts, numbers and truth values.
-    """
-    return "\n".join(_yaml_lines(value)) + "\n"
-
-
 def as_tfvars(variables: Mapping[str, str | int | bool]) -> str:
     """Return values of Terraform's variables as a ``.tfvars`` file.
 
@@ -234,33 +221,6 @@ def as_tfvars(variables: Mapping[str, str | int | bool]) -> str:
         f"{name:{width}} = {_hcl(value)}\n"
         for name, value in variables.items()
     )
-
-
-def _yaml_lines(value: Any) -> list[str]:
-    found: list[str] = []
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            if isinstance(each, Mapping | list):
-                inner = _yaml_lines(each)
-                found += [f"{_yaml(key)}:", *(f"  {line}" for line in inner)]
-            else:
-                found.append(f"{_yaml(key)}: {_yaml(each)}")
-        return found
-    for each in value:
-        inner = [_yaml(each)]
-        if isinstance(each, Mapping | list):
-            inner = _yaml_lines(each)
-        found += [f"{'  ' if i else '- '}{x}" for i, x in enumerate(inner)]
-    return found
-
-
-def _yaml(value: Any) -> str:
-    plain = (
-        isinstance(value, str)
-        and _PLAIN.fullmatch(value)
-        and value.lower() not in _WORDS
-    )
-    return value if plain else json.dumps(value)
 
 
 def _hcl(value: str | int | bool) -> str:
