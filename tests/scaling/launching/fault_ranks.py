@@ -49,13 +49,13 @@ from scratchlm.model.transformer.transformer import TransformerConfig
 from scratchlm.scaling.accounting.job import Mesh
 from scratchlm.scaling.launching import worker
 from scratchlm.scaling.launching.rendezvous import find_place, joined
-from scratchlm.scaling.meshes import mesh_checkpoint
 from scratchlm.scaling.meshes.mesh_parallel import MeshParallel
 from scratchlm.text.shards.batches import BatchConfig, Batches
 from scratchlm.text.shards.in_memory import MemoryTokens
 from scratchlm.text.shards.rows import PackedRows
 from scratchlm.training.optimizers.adam import adam_step
 from scratchlm.training.optimizers.schedules import WarmupStableDecay
+from scratchlm.training.pretraining import checkpoint
 from scratchlm.training.pretraining.interruption import Interrupted
 from scratchlm.training.pretraining.log import RunLog
 from scratchlm.training.pretraining.run import Run
@@ -250,7 +250,7 @@ PLACES = (
     (durable, "_take_name", partial(before, moment="before the rename")),
     (durable, "_take_name", partial(after, moment="behind the rename")),
     (
-        mesh_checkpoint,
+        checkpoint,
         "remove_folder",
         partial(before, moment="before old ones go"),
     ),

@@ -6,7 +6,12 @@ from scratchlm.model.transformer.transformer import (
     Transformer,
     TransformerConfig,
 )
-from scratchlm.scaling.meshes.own_part import forget_rest, joined, whole_rows
+from scratchlm.scaling.meshes.own_part import (
+    forget_rest,
+    hashes,
+    joined,
+    whole_rows,
+)
 from scratchlm.scaling.pipeline_parallel.stages import split_model
 from scratchlm.training.pretraining.micro_batches import TokenBatch
 
@@ -56,3 +61,16 @@ def test_positions_are_those_of_documents():
     assert plain.positions.tolist() == [[0, 1, 2, 3, 4]] * 2
     given = whole_rows(TokenBatch(tokens, tokens, None, tokens + 3))
     assert given.positions.tolist() == [[3] * 5] * 2
+
+
+def test_another_batch_has_another_hash():
+    """Ranks that read other rows would train a model that none of them
+    sees."""
+    tokens = torch.arange(24).view(4, 6) % 10
+    batch = TokenBatch(tokens=tokens, targets=tokens)
+    assert hashes(batch) == hashes(TokenBatch(tokens, tokens.clone()))
+    assert hashes(batch) != hashes(TokenBatch(tokens[:2], tokens[:2]))
+    changed = TokenBatch(tokens, tokens.clone())
+    changed.targets[0, 0] = -100
+    assert hashes(changed)["targets"] != hashes(batch)["targets"]
+    assert "documents" not in hashes(batch)
