@@ -149,9 +149,7 @@ class Several(torch.optim.Optimizer):
         ]
 
 
-def owner_of(
-    optimizer: Any, parameter: nn.Parameter
-) -> torch.optim.Optimizer | None:
+def owner_of(optimizer: Any, parameter: nn.Parameter) -> Any:
     """Return the optimizer that moves a parameter and keeps its state.
 
     Args:
