@@ -20,13 +20,17 @@ In the folder ``started.jsonl``, ``killed.jsonl``, ``ended.jsonl``,
 ``asked.jsonl`` and
 ``resumed.jsonl`` tell what became of which rank when.
 
-The launcher is torchrun's own agent. It forks ranks from this process, which
+The launcher is torchrun's own agent. Its ranks are forked from a server that
 has imported all they need, where torchrun starts Python once more for each:
-that takes seconds of a core. ``torchrun fault_ranks.py LAUNCH``, with one such
-object, is the same with torchrun itself, and ``srun`` starts such ranks too.
+that takes seconds of a core. A fork of this process itself would be as fast,
+but it has threads, and one that holds a lock at that moment is missing in the
+child, which then waits for the lock forever. ``torchrun fault_ranks.py
+LAUNCH``, with one such object, is the same with torchrun itself, and ``srun``
+starts such ranks too.
 """
 
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -321,7 +325,7 @@ def start(launch):
         rdzv_endpoint="localhost:0",
         max_restarts=launch["restarts"],
         monitor_interval=0.1,
-        start_method="fork",
+        start_method="forkserver",
     )
     begun = time.time()
     try:
@@ -337,4 +341,7 @@ if __name__ == "__main__":
     if isinstance(given, dict):
         be_rank(given)
     else:
+        multiprocessing.set_forkserver_preload(
+            [name for name in sys.modules if name.startswith("scratchlm.")]
+        )
         print(json.dumps([start(launch) for launch in given]))
