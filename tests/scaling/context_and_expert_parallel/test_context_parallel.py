@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from tests.scaling.small_models import SMALL, apart, build
 from torch import distributed as dist
 
 from scratchlm.model.attention.attention import Attention
@@ -18,10 +19,6 @@ from scratchlm.model.efficient_attention.tiled_attention import Tiled
 from scratchlm.model.embeddings.embedding import LearnedPositions
 from scratchlm.model.positions.alibi import ALiBi
 from scratchlm.model.positions.rotary import NoRotation
-from scratchlm.model.transformer.transformer import (
-    Transformer,
-    TransformerConfig,
-)
 from scratchlm.scaling.collectives.local import RankError, run
 from scratchlm.scaling.context_and_expert_parallel.context_parallel import (
     ContextParallel,
@@ -36,16 +33,6 @@ from scratchlm.scaling.data_parallel.global_loss import sum_over_ranks
 from scratchlm.training.objective.loss import next_token_loss
 from scratchlm.training.optimizers.adam import AdamW
 
-SMALL = TransformerConfig(
-    vocab_size=61,
-    d_model=32,
-    n_layers=2,
-    n_heads=4,
-    n_kv_heads=2,
-    d_head=8,
-    d_ff=47,
-    max_tokens=64,
-)
 CONFIGS = {
     "grouped heads": SMALL,
     "one key head, tied": replace(SMALL, n_kv_heads=1, tied=True),
@@ -68,13 +55,6 @@ CONFIGS = {
 WAYS = (("ring", zigzag), ("ring", contiguous), ("ulysses", contiguous))
 
 
-def build(config):
-    """PyTorch's own weights: with GPT-2's small ones, a part that is broken
-    hardly changes a gradient."""
-    torch.manual_seed(0)
-    return Transformer(replace(config, init=lambda model, n_layers: None))
-
-
 def draw(seed=0, n_tokens=13):
     """Packed rows; the first positions, and so a rank, have no target."""
     generator = torch.Generator().manual_seed(seed)
@@ -84,11 +64,6 @@ def draw(seed=0, n_tokens=13):
     targets[:, : -(-n_tokens // 4)] = -100
     targets[2, n_tokens // 2 :] = -100
     return tokens, targets, documents
-
-
-def apart(found, due):
-    """The distance of two tensors, over the length of the second."""
-    return float((found - due).norm() / due.norm().clamp(min=1e-30))
 
 
 def whole_loss(model, tokens, targets, documents):

@@ -5,16 +5,14 @@ from functools import partial
 
 import pytest
 import torch
+from tests.scaling.small_models import SMALL as DENSE
+from tests.scaling.small_models import apart, build
 from torch import distributed as dist
 
 from scratchlm.model.block.feedforward import SwiGLU
 from scratchlm.model.experts.dispatch import Capacity
 from scratchlm.model.experts.experts import MixtureOfExperts
 from scratchlm.model.experts.routing import BiasedRouter, SoftmaxRouter
-from scratchlm.model.transformer.transformer import (
-    Transformer,
-    TransformerConfig,
-)
 from scratchlm.scaling.collectives.local import RankError, run
 from scratchlm.scaling.context_and_expert_parallel.expert_parallel import (
     ExpertParallel,
@@ -24,17 +22,7 @@ from scratchlm.training.objective.loss import next_token_loss, together
 from scratchlm.training.optimizers.adam import AdamW
 
 EXPERTS = partial(MixtureOfExperts, n_experts=4, top_k=2)
-SMALL = TransformerConfig(
-    vocab_size=61,
-    d_model=32,
-    n_layers=2,
-    n_heads=4,
-    n_kv_heads=2,
-    d_head=8,
-    d_ff=24,
-    max_tokens=64,
-    feedforward=EXPERTS,
-)
+SMALL = replace(DENSE, d_ff=24, feedforward=EXPERTS)
 
 
 class Favourites(SoftmaxRouter):
@@ -76,13 +64,6 @@ CONFIGS = {
 }
 
 
-def build(config):
-    """PyTorch's own weights: with GPT-2's small ones, a part that is broken
-    hardly changes a gradient."""
-    torch.manual_seed(0)
-    return Transformer(replace(config, init=lambda model, n_layers: None))
-
-
 def draw(seed, size, n_rows=None):
     """Rows of each rank: of unequal numbers, with unequal numbers of targets,
     and of four ranks the last has none. Of two both need some: a sum of which
@@ -101,11 +82,6 @@ def draw(seed, size, n_rows=None):
 
 def loss_of(model, tokens, targets):
     return next_token_loss(model.hidden(tokens), model.head.weight, targets)
-
-
-def apart(found, due):
-    """The distance of two tensors, over the length of the second."""
-    return float((found - due).norm() / due.norm().clamp(min=1e-30))
 
 
 def train(group, config, n_rows=None, n_steps=3, dtype=torch.float64):

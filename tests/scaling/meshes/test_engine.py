@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 import torch
+from tests.scaling.small_models import build
 from torch.nn import functional as F
 
 from scratchlm.model.attention.attention import Attention
@@ -14,7 +15,6 @@ from scratchlm.model.block.norm import LayerNorm, norm_each_head
 from scratchlm.model.embeddings.embedding import LearnedPositions
 from scratchlm.model.positions.rotary import NoRotation
 from scratchlm.model.transformer.transformer import (
-    Transformer,
     TransformerConfig,
 )
 from scratchlm.scaling.accounting.job import Mesh
@@ -47,17 +47,6 @@ OTHER = replace(
     rotary=NoRotation,
     tied=False,
 )
-
-
-def build(config=SMALL, dtype=torch.float64):
-    """Weights large enough that a broken part changes each gradient."""
-    torch.manual_seed(0)
-    model = Transformer(replace(config, init=lambda model, n_layers: None))
-    with torch.no_grad():  # biases and norms that are neither 0 nor 1
-        for p in model.parameters():
-            if p.ndim == 1:
-                p.add_(torch.randn_like(p), alpha=0.3)
-    return model.to(dtype)
 
 
 def draw(seed=0):
@@ -136,7 +125,7 @@ def check(found, n_parameters, limit=1e-11):
         assert len(names) == 2 * n_parameters + 10
 
 
-N_PARAMETERS = len([*build().state_dict()])
+N_PARAMETERS = len([*build(SMALL).state_dict()])
 PAIRS = {
     "dp × tp": Mesh(dp=2, tp=2),
     "dp × pp": Mesh(dp=2, pp=2),

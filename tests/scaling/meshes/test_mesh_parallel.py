@@ -5,15 +5,13 @@ from functools import partial
 
 import pytest
 import torch
+from tests.scaling.small_models import SMALL as TWO_LAYERS
+from tests.scaling.small_models import apart, build
 
 from scratchlm.model.attention.attention import Attention
 from scratchlm.model.block.feedforward import MLP, SwiGLU
 from scratchlm.model.block.norm import LayerNorm
 from scratchlm.model.experts.experts import MixtureOfExperts
-from scratchlm.model.transformer.transformer import (
-    Transformer,
-    TransformerConfig,
-)
 from scratchlm.scaling.accounting.job import Mesh
 from scratchlm.scaling.meshes.mesh_checkpoint import (
     load_on_mesh,
@@ -32,16 +30,7 @@ from scratchlm.training.optimizers.adam import AdamW
 from scratchlm.training.optimizers.groups import adamw, muon_and_adamw
 from scratchlm.training.pretraining.micro_batches import TokenBatch
 
-SMALL = TransformerConfig(
-    vocab_size=61,  # which neither two nor four ranks share evenly
-    d_model=32,
-    n_layers=4,
-    n_heads=4,
-    n_kv_heads=2,
-    d_head=8,
-    d_ff=47,  # nor this
-    max_tokens=64,
-)
+SMALL = replace(TWO_LAYERS, n_layers=4)
 TIED = replace(
     SMALL,
     tied=True,
@@ -61,18 +50,6 @@ EXPERTS = replace(
 adamw_of = partial(adamw, lr=1e-2)
 
 
-def build(config, dtype=torch.float64):
-    """PyTorch's own weights: with GPT-2's small ones, a part that is broken
-    hardly changes a gradient."""
-    torch.manual_seed(0)
-    model = Transformer(replace(config, init=lambda model, n_layers: None))
-    with torch.no_grad():  # biases and norms that are neither 0 nor 1
-        for p in model.parameters():
-            if p.ndim == 1:
-                p.add_(torch.randn_like(p), alpha=0.3)
-    return model.to(dtype)
-
-
 def draw(seed=0, n_rows=9, n_tokens=10):
     """Packed rows of unequal numbers of targets, four without any."""
     generator = torch.Generator().manual_seed(seed)
@@ -84,11 +61,6 @@ def draw(seed=0, n_rows=9, n_tokens=10):
     documents[3, 7:] = 1
     targets[0, :3] = targets[2:6] = -100
     return TokenBatch(tokens, targets, documents)
-
-
-def apart(found, due):
-    """The distance of two tensors, over the length of the second."""
-    return float((found - due).norm() / due.norm().clamp(min=1e-30))
 
 
 def whole_loss(model, batch):
@@ -144,7 +116,8 @@ def train(group, config, sizes, settings, dtype, n_steps=2):  # noqa: PLR0917
 def check(ranks, config, sizes, **settings):
     settings = {"n_micro": sizes.pp, **settings}
     found = ranks(sizes.world)(train, config, sizes, settings, torch.float64)
-    every = set(dict(build(config).named_parameters(remove_duplicate=False)))
+    named = build(config).named_parameters(remove_duplicate=False)
+    every = {name for name, _ in named}
     assert set().union(*(seen for _, seen in found)) == every
     for off, _ in found:
         assert max(off.values()) < 1e-11, off
@@ -253,7 +226,7 @@ def refuse(group, sizes, changed, told):
         if name in settings
     }
     optimizer = settings.pop("optimizer", adamw_of)
-    model = build(replace(SMALL, **sized))
+    model = build(replace(SMALL, **sized), torch.float64)
     with pytest.raises(ValueError, match=told):
         MeshParallel(
             model, ProcessMesh(sizes, group), optimizer, **settings
@@ -270,7 +243,7 @@ def test_ranks_that_start_from_other_weights_are_found(ranks):
     """Each rank drew its own weights: a step trains many models a little."""
 
     def differ(group):
-        model = build(SMALL)
+        model = build(SMALL, torch.float64)
         with torch.no_grad():
             model.norm.weight += group.rank()
         with pytest.raises(ValueError, match="the ranks differ: norm"):
@@ -284,7 +257,7 @@ def test_a_batch_without_targets_moves_nothing(ranks):
 
     def idle(group):
         mesh = ProcessMesh(Mesh(dp=2), group)
-        parallel = MeshParallel(build(SMALL), mesh, adamw_of)
+        parallel = MeshParallel(build(SMALL, torch.float64), mesh, adamw_of)
         before = {n: p.clone() for n, p in parallel.parts}
         batch = draw()
         batch.targets.fill_(-100)
@@ -304,7 +277,9 @@ def test_a_gradient_that_is_not_finite_moves_nothing(ranks):
 
     def overflow(group):
         mesh = ProcessMesh(Mesh(dp=2), group)
-        parallel = MeshParallel(build(SMALL), mesh, adamw_of, zero=2)
+        parallel = MeshParallel(
+            build(SMALL, torch.float64), mesh, adamw_of, zero=2
+        )
         with torch.no_grad():
             parallel.own.norm.weight[0] = float("inf")
         parallel.move()  # so that the masters have it
@@ -323,7 +298,7 @@ def test_ranks_that_begin_with_other_rows_are_found(ranks):
 
     def differ(group):
         mesh = ProcessMesh(Mesh(dp=2), group)
-        parallel = MeshParallel(build(SMALL), mesh, adamw_of)
+        parallel = MeshParallel(build(SMALL, torch.float64), mesh, adamw_of)
         with pytest.raises(ValueError, match=r"differ: targets .*; tokens"):
             parallel.step(draw(group.rank()))
 
@@ -334,7 +309,7 @@ def test_a_weight_that_nothing_moves_is_saved_and_loaded(ranks, tmp_path):
     """A model that is frozen in part, whose optimizer has the rest."""
 
     def freeze(group):
-        model = build(SMALL)
+        model = build(SMALL, torch.float64)
         model.embedding.requires_grad_(False)
         mesh = ProcessMesh(Mesh(dp=2), group)
 

@@ -6,16 +6,14 @@ from functools import partial
 
 import pytest
 import torch
+from tests.scaling.small_models import SMALL as TWO_LAYERS
+from tests.scaling.small_models import apart, build
 
 from scratchlm.model.attention.attention import Attention
 from scratchlm.model.block.feedforward import MLP, SwiGLU
 from scratchlm.model.block.norm import LayerNorm
 from scratchlm.model.embeddings.embedding import LearnedPositions
 from scratchlm.model.positions.rotary import NoRotation
-from scratchlm.model.transformer.transformer import (
-    Transformer,
-    TransformerConfig,
-)
 from scratchlm.scaling.pipeline_parallel import (
     Durations,
     Pipeline,
@@ -35,16 +33,7 @@ from scratchlm.training.pretraining.micro_batches import (
     micro_batches,
 )
 
-SMALL = TransformerConfig(
-    vocab_size=61,
-    d_model=32,
-    n_layers=5,
-    n_heads=4,
-    n_kv_heads=2,
-    d_head=8,
-    d_ff=48,
-    max_tokens=64,
-)
+SMALL = replace(TWO_LAYERS, n_layers=5)
 CONFIGS = {
     "grouped heads": SMALL,
     "biases": replace(
@@ -64,13 +53,6 @@ SCHEDULES = {
     "ZB-H1": partial(zb_h1, 2, 6),
     "ZB-V": partial(zb_v, 2, 6),
 }
-
-
-def build(config):
-    """PyTorch's own weights: with GPT-2's small ones, a stage that is
-    broken hardly changes a gradient."""
-    torch.manual_seed(0)
-    return Transformer(replace(config, init=lambda model, n_layers: None))
 
 
 def draw(seed=0):
@@ -111,11 +93,6 @@ def in_one_process(config, parts, count):
     loss = accumulate(model, parts, count)
     pairs = model.named_parameters(remove_duplicate=False)
     return {name: weight.grad for name, weight in pairs}, loss
-
-
-def apart(found, due):
-    """The distance of two tensors, over the length of the second."""
-    return float((found - due).norm() / due.norm().clamp(min=1e-30))
 
 
 def make(group, config, schedule):

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from tests.scaling.small_models import SMALL, apart, build
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import Replicate
 from torch.distributed.tensor.parallel import (
@@ -26,26 +27,12 @@ from scratchlm.model.efficient_attention.latent_attention import (
 from scratchlm.model.embeddings.embedding import LearnedPositions
 from scratchlm.model.positions.alibi import ALiBi
 from scratchlm.model.positions.rotary import NoRotation
-from scratchlm.model.transformer.transformer import (
-    Transformer,
-    TransformerConfig,
-)
 from scratchlm.scaling.collectives.local import RankError, run
 from scratchlm.scaling.tensor_parallel.plan import SEQUENCE_PLAN, Cut
 from scratchlm.scaling.tensor_parallel.tensor_parallel import TensorParallel
 from scratchlm.training.objective.loss import next_token_loss
 from scratchlm.training.optimizers.adam import AdamW
 
-SMALL = TransformerConfig(
-    vocab_size=61,  # which neither two nor four ranks share evenly
-    d_model=32,
-    n_layers=2,
-    n_heads=4,
-    n_kv_heads=2,
-    d_head=8,
-    d_ff=47,  # nor this
-    max_tokens=64,
-)
 CONFIGS = {
     "grouped heads": SMALL,
     "biases": replace(
@@ -64,18 +51,6 @@ CONFIGS = {
 WIDE = replace(SMALL, n_kv_heads=4)
 
 
-def build(config):
-    """PyTorch's own weights: with GPT-2's small ones, a part that is broken
-    hardly changes a gradient."""
-    torch.manual_seed(0)
-    model = Transformer(replace(config, init=lambda model, n_layers: None))
-    with torch.no_grad():  # biases and norms that are neither 0 nor 1
-        for p in model.parameters():
-            if p.ndim == 1:
-                p.add_(torch.randn_like(p), alpha=0.3)
-    return model
-
-
 def draw(seed=0, n_tokens=10):
     """Packed rows of unequal numbers of targets, one without any."""
     generator = torch.Generator().manual_seed(seed)
@@ -84,11 +59,6 @@ def draw(seed=0, n_tokens=10):
     documents[1, 4:] = 1
     targets[0, :3] = targets[2] = -100
     return tokens, targets, documents
-
-
-def apart(found, due):
-    """The distance of two tensors, over the length of the second."""
-    return float((found - due).norm() / due.norm().clamp(min=1e-30))
 
 
 def whole_loss(model, tokens, targets, documents):
