@@ -123,8 +123,8 @@ def order_test(  # noqa: PLR0913
         ValueError: there are fewer than two shards, a shard has fewer than
             two items, or a log-probability is not finite.
 
-    Source: Oren et al. 2023, "Proving Test Set Contamination in Black Box
-    Language Models", section 3.2.
+    Source: Oren et al. 2024, "Proving Test Set Contamination in Black-Box
+    Language Models", the sharded test.
     """
     shards = [
         list(items[start : start + shard])

@@ -27,7 +27,7 @@ def items_needed(
         ValueError: the difference is zero, the deviation is negative, or a
             level is not between 0 and 1.
 
-    Source: Miller 2024, "Adding Error Bars to Evals", section 5.
+    Source: Miller 2024, "Adding Error Bars to Evals", on power analysis.
     """
     if difference == 0:
         raise ValueError(
@@ -123,7 +123,7 @@ def error_of_repeats(n: int, k: int, between: float, within: float) -> float:
     Raises:
         ValueError: a number is out of range.
 
-    Source: Miller 2024, section 3.1.
+    Source: Miller 2024, on resampling.
     """
     if k < 1 or min(between, within) < 0:
         raise ValueError(

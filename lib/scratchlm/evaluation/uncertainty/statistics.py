@@ -94,7 +94,8 @@ def mean_interval(
         ValueError: there are no items, or only one item or cluster; a value
             is not finite; the level is not between 0 and 1.
 
-    Source: Miller 2024, "Adding Error Bars to Evals", sections 2.1 and 2.2.
+    Source: Miller 2024, "Adding Error Bars to Evals", on the central limit
+    theorem and on clustered standard errors.
     """
     scores = checked(values)
     mean = float(scores.mean())
@@ -206,7 +207,7 @@ def paired_difference(
 
     Source: McNemar 1947, "Note on the Sampling Error of the Difference
     Between Correlated Proportions or Percentages", in its exact form; Miller
-    2024, section 3.
+    2024, on paired differences.
     """
     first, second = checked(a), checked(b)
     _same_length("a", first, "b", second)
