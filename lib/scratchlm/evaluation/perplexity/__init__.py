@@ -1,0 +1,33 @@
+"""Likelihoods of documents and of continuations, and what they say."""
+
+from scratchlm.evaluation.perplexity.compression import compress, decompress
+from scratchlm.evaluation.perplexity.joining import Question, join
+from scratchlm.evaluation.perplexity.perplexity import (
+    DocumentScores,
+    score_documents,
+    token_nats,
+)
+from scratchlm.evaluation.perplexity.scoring import (
+    Scored,
+    score_continuations,
+)
+from scratchlm.evaluation.perplexity.windows import (
+    Window,
+    context_lengths,
+    rolling_windows,
+)
+
+__all__ = [
+    "DocumentScores",
+    "Question",
+    "Scored",
+    "Window",
+    "compress",
+    "context_lengths",
+    "decompress",
+    "join",
+    "rolling_windows",
+    "score_continuations",
+    "score_documents",
+    "token_nats",
+]
