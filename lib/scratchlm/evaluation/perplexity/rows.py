@@ -110,12 +110,10 @@ def scored(
     x = hidden[np.repeat(places, sizes), np.concatenate(at)]
     targets = torch.as_tensor(np.concatenate(wanted), device=x.device)
     nats, greedy = target_nats(model, x, targets)
-    ends = np.cumsum(sizes)[:-1]
+    ends = np.cumsum(sizes)
     return [
-        TokenScores(*each)
-        for each in zip(
-            np.split(nats, ends), np.split(greedy, ends), strict=True
-        )
+        TokenScores(nats[end - size : end], greedy[end - size : end])
+        for size, end in zip(sizes, ends, strict=True)
     ]
 
 
@@ -132,7 +130,7 @@ def target_nats(
     """
     nats, greedy = [], []
     for some, wanted in zip(
-        x.split(_LOGITS), targets.split(_LOGITS), strict=True
+        torch.split(x, _LOGITS), torch.split(targets, _LOGITS), strict=True
     ):
         logits = model.head(some)
         # In 16 bits a sum over the vocabulary loses its last digits.
