@@ -16,12 +16,21 @@ from scratchlm.evaluation.perplexity.windows import (
     context_lengths,
     rolling_windows,
 )
+from scratchlm.evaluation.perplexity.world_surprise import (
+    KNOWLEDGE,
+    Surprise,
+    by_token,
+    world_surprise,
+)
 
 __all__ = [
+    "KNOWLEDGE",
     "DocumentScores",
     "Question",
     "Scored",
+    "Surprise",
     "Window",
+    "by_token",
     "compress",
     "context_lengths",
     "decompress",
@@ -30,4 +39,5 @@ __all__ = [
     "score_continuations",
     "score_documents",
     "token_nats",
+    "world_surprise",
 ]
