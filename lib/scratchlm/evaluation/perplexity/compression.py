@@ -8,7 +8,7 @@ batches.
 
 import struct
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,24 +21,23 @@ from scratchlm.inference.cache.generate import step
 from scratchlm.inference.cache.kv_cache import cache_for
 
 BITS = 62  # of the interval's ends
+HALF, QUARTER = 1 << (BITS - 1), 1 << (BITS - 2)
 TOTAL = 1 << 32  # into which the probabilities of a token are cut
 _HEADER = struct.Struct(">III")  # documents, rows of a batch, checksum
 
 
-class BitWriter:
-    """Narrow an interval, and write the bits that have become certain.
+class _Interval:
+    """What all tokens so far have left of the numbers from 0 to 1.
 
-    Source: Witten, Neal and Cleary 1987, "Arithmetic Coding for Data
-    Compression".
+    Its ends are whole numbers of ``BITS`` bits. Bits that are certain are
+    shifted out, so that they stay as precise.
     """
 
     def __init__(self) -> None:
         self.low, self.high = 0, (1 << BITS) - 1
-        self.pending = 0
-        self.bits: list[int] = []
 
-    def write(self, start: int, stop: int) -> None:
-        """Take the part of the interval that belongs to a token.
+    def narrow(self, start: int, stop: int) -> Iterator[int]:
+        """Take the part of a token, and yield what each doubling subtracts.
 
         Args:
             start: where its part begins, of ``TOTAL``.
@@ -47,27 +46,51 @@ class BitWriter:
         width = self.high - self.low + 1
         self.high = self.low + width * stop // TOTAL - 1
         self.low += width * start // TOTAL
-        half, quarter = 1 << (BITS - 1), 1 << (BITS - 2)
         while True:
-            if self.high < half or self.low >= half:
-                bit = int(self.low >= half)
-                self._put(bit)
-                self.low -= bit * half
-                self.high -= bit * half
-            elif self.low >= quarter and self.high < half + quarter:
-                # The ends lie on both sides of the middle: which bit comes
-                # is open, but the one behind it will be the other one.
-                self.pending += 1
-                self.low -= quarter
-                self.high -= quarter
+            if self.high < HALF:
+                off = 0
+            elif self.low >= HALF:
+                off = HALF
+            elif self.low >= QUARTER and self.high < HALF + QUARTER:
+                off = QUARTER  # the ends lie on both sides of the middle
             else:
                 return
-            self.low, self.high = 2 * self.low, 2 * self.high + 1
+            self.low, self.high = 2 * (self.low - off), 2 * (self.high - off)
+            self.high += 1
+            yield off
+
+
+class BitWriter(_Interval):
+    """Narrow an interval, and write the bits that have become certain.
+
+    Source: Witten, Neal and Cleary 1987, "Arithmetic Coding for Data
+    Compression".
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pending = 0
+        self.bits: list[int] = []
+
+    def write(self, start: int, stop: int) -> None:
+        """Write a token.
+
+        Args:
+            start: where its part of the interval begins, of ``TOTAL``.
+            stop: where its part ends.
+        """
+        for off in self.narrow(start, stop):
+            if off == QUARTER:
+                # Which bit comes is open, but the one behind it will be the
+                # other one.
+                self.pending += 1
+            else:
+                self._put(int(off == HALF))
 
     def finish(self) -> bytes:
         """Return all bits, with enough more to name the interval."""
         self.pending += 1
-        self._put(int(self.low >= 1 << (BITS - 2)))
+        self._put(int(self.low >= QUARTER))
         return np.packbits(self.bits).tobytes()
 
     def _put(self, bit: int) -> None:
@@ -75,7 +98,7 @@ class BitWriter:
         self.pending = 0
 
 
-class BitReader:
+class BitReader(_Interval):
     """Follow the interval that a :class:`BitWriter` narrowed.
 
     Args:
@@ -83,7 +106,7 @@ class BitReader:
     """
 
     def __init__(self, data: bytes):
-        self.low, self.high = 0, (1 << BITS) - 1
+        super().__init__()
         self.bits = np.unpackbits(np.frombuffer(data, np.uint8)).tolist()
         self.at = self.code = 0
         for _ in range(BITS):
@@ -95,25 +118,13 @@ class BitReader:
         return ((self.code - self.low + 1) * TOTAL - 1) // width
 
     def read(self, start: int, stop: int) -> None:
-        """Take the part of the interval that belongs to a token.
+        """Go on behind a token.
 
         Args:
-            start: where its part begins, of ``TOTAL``.
+            start: where its part of the interval begins, of ``TOTAL``.
             stop: where its part ends.
         """
-        width = self.high - self.low + 1
-        self.high = self.low + width * stop // TOTAL - 1
-        self.low += width * start // TOTAL
-        half, quarter = 1 << (BITS - 1), 1 << (BITS - 2)
-        while True:
-            if self.high < half or self.low >= half:
-                off = half * int(self.low >= half)
-            elif self.low >= quarter and self.high < half + quarter:
-                off = quarter
-            else:
-                return
-            self.low, self.high = 2 * (self.low - off), 2 * (self.high - off)
-            self.high += 1
+        for off in self.narrow(start, stop):
             self.code -= off
             self._pull()
 
