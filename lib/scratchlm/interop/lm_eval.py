@@ -120,7 +120,8 @@ class _Answers:
                 "temperature out"
             )
         until = settings.get("until") or []
-        terms = [until] if isinstance(until, str) else list(until)
+        given = [until] if isinstance(until, str) else until
+        terms = [term for term in given if term]  # all texts hold ""
         n_new = int(settings.get("max_gen_toks", MAX_NEW_TOKENS))
         room = self.model.config.max_tokens - n_new  # type: ignore
         if room < 1:
@@ -139,5 +140,5 @@ class _Answers:
         )
         text = self.ours.decode([i for i in ids if i != self.end_id])
         for term in terms:
-            text = text.split(term)[0] if term else text
+            text = text.split(term)[0]
         return text
