@@ -36,6 +36,14 @@ def test_each_entry_can_be_found_by_its_reader(root):
     assert rumours == []
 
 
+def test_each_article_has_its_journal(root):
+    """The HTML of all pages is made, and then the bibliography stops it: a
+    preprint is a ``@misc``."""
+    entries = parse_file(str(root / "book/references.bib")).entries
+    articles = {k: e for k, e in entries.items() if e.type == "article"}
+    assert [k for k, e in articles.items() if "journal" not in e.fields] == []
+
+
 def test_all_forms_of_citation_are_seen():
     """Keys may stand in groups and in text."""
     text = "{cite}`a,b` {cite:t}`c` {cite:p}`d`"
