@@ -199,7 +199,7 @@ def test_impossible_ranks_are_refused(arguments, told):
 
 
 SCRIPT = """
-    import os, time
+    import os, signal, time
     from scratchlm.scaling.collectives.local import Ranks
 
     def present(group):
@@ -209,6 +209,8 @@ SCRIPT = """
         time.sleep(600)
 
     if __name__ == "__main__":
+        # Whoever started the tests in the background has it ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         ranks = Ranks(2)
         print(*ranks(present), flush=True)
         ranks(wait)
