@@ -324,7 +324,9 @@ def start(launch):
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         max_restarts=launch["restarts"],
-        monitor_interval=0.1,
+        # Until a rank has something to save, the launcher's signal ends it:
+        # it shall have the time to find who is dead.
+        monitor_interval=0.5,
         start_method="forkserver",
     )
     begun = time.time()
