@@ -1,7 +1,7 @@
 """Our models as models of EleutherAI's lm-evaluation-harness.
 
 The harness brings tasks, prompts and metrics; the scores come from
-:mod:`scratchlm.evaluation.perplexity`. It is not among this package's
+``scratchlm.evaluation.perplexity``. The harness is not among this package's
 dependencies: ``pip install lm-eval==0.4.13``.
 """
 
