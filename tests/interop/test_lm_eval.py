@@ -1,7 +1,4 @@
-"""The harness asks our model and transformers' of one checkpoint.
-
-It is not among what the tests need: `pip install lm-eval==0.4.13`.
-"""
+"""The harness asks our model and transformers' of one checkpoint."""
 
 import random
 import sys
@@ -26,7 +23,6 @@ def text(seed, n_words):
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """One checkpoint in the hands of lm-eval's own class, and in ours."""
-    pytest.importorskip("lm_eval")
     import transformers
     from lm_eval.models.huggingface import HFLM
 

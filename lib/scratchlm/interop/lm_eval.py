@@ -1,8 +1,8 @@
 """Our models as models of EleutherAI's lm-evaluation-harness.
 
 The harness brings tasks, prompts and metrics; the scores come from
-``scratchlm.evaluation.perplexity``. The harness is not among this package's
-dependencies: ``pip install lm-eval==0.4.13``.
+``scratchlm.evaluation.perplexity``. The package works without the harness,
+and only its tests install it: ``pip install lm-eval==0.4.13``.
 """
 
 from collections.abc import Sequence

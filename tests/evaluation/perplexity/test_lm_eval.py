@@ -1,7 +1,4 @@
-"""The numbers of EleutherAI's lm-evaluation-harness, on one checkpoint.
-
-It is not among what the tests need: `pip install lm-eval==0.4.13`.
-"""
+"""The numbers of EleutherAI's lm-evaluation-harness, on one checkpoint."""
 
 import random
 from types import SimpleNamespace
@@ -16,7 +13,6 @@ from scratchlm.evaluation.perplexity.windows import rolling_windows
 from scratchlm.interop import hf
 from scratchlm.text.tokenizer import BPETokenizer
 
-lm_eval = pytest.importorskip("lm_eval")
 END = "<|endoftext|>"
 WORDS = ["the", "old", "dog", "saw", "a", "red", "fox", "in", "fog", "river"]
 SIZES = {
