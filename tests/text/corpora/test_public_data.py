@@ -190,6 +190,22 @@ def test_a_data_set_is_streamed(on_disk):
     assert list(texts) == [f"é {i}" for i in range(1, 50)]
 
 
+def test_fields_come_with_the_texts(on_disk, tmp_path):
+    """A question without its choices; or other fields from a folder than
+    from the Hub."""
+    due = {"story": "é 7", "gold": [1, 2]}
+    path = tmp_path / "repo" / "data" / "train-00000.parquet"
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([due]), path)
+    (tmp_path / "mine").mkdir()
+    pyarrow.parquet.write_table(
+        pyarrow.Table.from_pylist([due]), tmp_path / "mine" / "a.parquet"
+    )
+    for folder in (None, tmp_path):
+        (record,) = on_disk.records(folder)
+        assert record.text == "é 7"
+        assert record.fields == due
+
+
 def test_what_a_data_set_lacks_is_said(on_disk):
     """KeyError: 'text'."""
     with pytest.raises(ValueError, match=r"no column 'text'; .* 'story'"):

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from scratchlm.evaluation.perplexity.joining import Question, common_prefix
 from scratchlm.evaluation.perplexity.perplexity import (
@@ -76,13 +77,15 @@ class _Family:
     shared: tuple[int, ...] = ()
 
 
-def score_continuations(
+def score_continuations(  # noqa: PLR0913
     model: nn.Module,
     questions: Sequence[Question],
     *,
     start_id: int | None = None,
     max_tokens: int | None = None,
     n_rows: int = 64,
+    names: Sequence[str] | None = None,
+    progress: str | None = None,
 ) -> list[Scored]:
     """Return how likely each continuation of each question is.
 
@@ -98,6 +101,8 @@ def score_continuations(
         max_tokens: how many positions the model reads at once; as many as
             it is made for if None.
         n_rows: continuations that are read at once.
+        names: what errors call each question; by its number if None.
+        progress: what a bar on standard error is called; none if None.
 
     Raises:
         ValueError: there is nothing before a continuation, a continuation
@@ -107,22 +112,29 @@ def score_continuations(
     if n_rows < 1:
         raise ValueError(f"n_rows is {n_rows}; give 1 or more")
     most = context_of(model, max_tokens)
+    if names is None:
+        names = [f"question {number}" for number in range(len(questions))]
     families = [
-        _family(number, question, start_id, most)
-        for number, question in enumerate(questions)
+        _family(number, name, question, start_id, most)
+        for number, (name, question) in enumerate(
+            zip(names, questions, strict=True)
+        )
     ]
     results: list[list[TokenScores]] = [[] for _ in questions]
-    for n_shared, some in _groups(families):
-        stem = _read_stem(model, some[0].shared[:n_shared])
-        for batch in _batches(some, n_rows):
-            for family, scores in zip(
-                batch, _read_batch(model, batch, stem, n_shared), strict=True
-            ):
-                results[family.number] = scores
+    with tqdm(
+        total=len(questions), desc=progress, disable=progress is None
+    ) as bar:
+        for n_shared, some in _groups(families):
+            stem = _read_stem(model, some[0].shared[:n_shared])
+            for batch in _batches(some, n_rows):
+                found = _read_batch(model, batch, stem, n_shared)
+                for family, scores in zip(batch, found, strict=True):
+                    results[family.number] = scores
+                bar.update(len(batch))
     return [
-        _result(number, question, scores, start_id, most)
-        for number, (question, scores) in enumerate(
-            zip(questions, results, strict=True)
+        _result(name, question, scores, start_id, most)
+        for name, question, scores in zip(
+            names, questions, results, strict=True
         )
     ]
 
@@ -136,19 +148,23 @@ def _before(question: Question, start_id: int | None) -> tuple[int, ...]:
 
 
 def _family(
-    number: int, question: Question, start_id: int | None, most: int
+    number: int,
+    name: str,
+    question: Question,
+    start_id: int | None,
+    most: int,
 ) -> _Family:
     context = _before(question, start_id)
     if not context:
         raise ValueError(
-            f"question {number} has nothing before its continuations; give "
+            f"{name} has nothing before its continuations; give "
             "start_id, the token that texts begin behind"
         )
     family, known = _Family(number), dict[tuple[int, ...], int]()
     for which, each in enumerate(question.continuations):
         if len(each) > most:
             raise ValueError(
-                f"continuation {which} of question {number} has {len(each)} "
+                f"continuation {which} of {name} has {len(each)} "
                 f"tokens, and the model reads {most}; shorten it"
             )
         # The last token is not read, so one more than the context fits.
@@ -269,14 +285,14 @@ def _read_batch(
 
 
 def _result(
-    number: int,
+    name: str,
     question: Question,
     scores: Sequence[TokenScores],
     start_id: int | None,
     most: int,
 ) -> Scored:
     for which, each in enumerate(scores):
-        check_numbers(each.nats, f"question {number}, continuation {which}")
+        check_numbers(each.nats, f"{name}, continuation {which}")
     n = np.array([len(each) for each in question.continuations])
     before = len(_before(question, start_id))
     return Scored(

@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from scratchlm.foundation.durable import atomic_file
 from scratchlm.foundation.extras import import_failure
-from scratchlm.text.corpora.records import no_column
-from scratchlm.text.corpora.texts import read_texts
+from scratchlm.text.corpora.records import Record, text_in
+from scratchlm.text.corpora.texts import read_records, read_texts
 
 VARIABLE = "SCRATCHLM_DATA"
 DOWNLOADED_AT_ONCE = 1 << 16
@@ -88,9 +88,23 @@ class HubDataset:
         """
         if folder is not None and (folder / self.name).is_dir():
             return read_texts(folder / self.name, self.column)
+        return (record.text for record in self._from_hub())
+
+    def records(self, folder: Path | None = None) -> Iterator[Record]:
+        """Stream the documents with the fields beside their texts.
+
+        Args:
+            folder: as for :meth:`texts`.
+
+        Raises:
+            ValueError: as for :meth:`texts`.
+            ConnectionError: the Hub cannot be reached.
+        """
+        if folder is not None and (folder / self.name).is_dir():
+            return read_records(folder / self.name, self.column)
         return self._from_hub()
 
-    def _from_hub(self) -> Iterator[str]:
+    def _from_hub(self) -> Iterator[Record]:
         datasets, endpoint = _import_datasets()
         remedy = (
             f"put its {self.split} files (parquet, jsonl or txt) into a "
@@ -106,10 +120,9 @@ class HubDataset:
                 revision=self.revision,
                 streaming=True,
             )
-            for record in records:
-                if self.column not in record:
-                    raise no_column(self.repository, self.column, list(record))
-                yield record[self.column]
+            for fields in records:
+                text = text_in(fields, self.column, self.repository)
+                yield Record(text, fields)
         except ConnectionError as error:
             raise _offline(self.repository, error, remedy) from error
 
