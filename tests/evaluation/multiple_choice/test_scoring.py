@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from scratchlm.evaluation.multiple_choice.scoring import score_task
+from scratchlm.evaluation.multiple_choice.scoring import (
+    answered,
+    ask,
+    graded,
+    score_task,
+)
 from scratchlm.evaluation.multiple_choice.tasks import (
     ChoiceTask,
     ContinuationTask,
@@ -115,6 +120,30 @@ def test_batches_change_nothing(small):
     assert one.prompts == many.prompts
     for metric, each in one.grades.items():
         assert (each == many.grades[metric]).all()
+
+
+def test_a_task_in_parts(small):
+    """A run that was killed and went on scores something else."""
+    task = replace(TASK, n_examples=1, sampling="each", group=None)
+    asked = ask(task, documents(7))
+    found = []
+    for first in (0, 3, 6):
+        found += answered(
+            small.model,
+            small.tokenizer,
+            asked[first : first + 3],
+            start_id=small.start_id,
+            name="foxes",
+            first=first,
+            progress=False,
+        )
+    whole, parts = (
+        scored(small, task, documents(7)),
+        graded(task, documents(7), asked, found),
+    )
+    assert whole.prompts == parts.prompts
+    for metric, each in whole.grades.items():
+        assert (each == parts.grades[metric]).all()
 
 
 def test_the_hash_covers_what_is_read(small):

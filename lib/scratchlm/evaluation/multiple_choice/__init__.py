@@ -7,7 +7,12 @@ from scratchlm.evaluation.multiple_choice.documents import (
 )
 from scratchlm.evaluation.multiple_choice.few_shot import prefixes
 from scratchlm.evaluation.multiple_choice.scores import TaskScores
-from scratchlm.evaluation.multiple_choice.scoring import score_task
+from scratchlm.evaluation.multiple_choice.scoring import (
+    answered,
+    ask,
+    graded,
+    score_task,
+)
 from scratchlm.evaluation.multiple_choice.tasks import (
     Asked,
     ChoiceTask,
@@ -30,6 +35,9 @@ __all__ = [
     "SchemaTask",
     "Task",
     "TaskScores",
+    "answered",
+    "ask",
+    "graded",
     "prefixes",
     "read_documents",
     "score_task",

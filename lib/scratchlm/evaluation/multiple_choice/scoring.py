@@ -1,4 +1,4 @@
-"""A task, put to a model."""
+"""A task, put to a model: asked, answered and graded."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -51,11 +51,8 @@ def score_task(  # noqa: PLR0913
         start_id: what a text begins behind.
         examples: worked ones, of which the task takes as many as it says;
             the other documents if None.
-        begin: put ``start_id`` before each prompt. Without it, as in
-            lm-evaluation-harness for most models, it stands before
-            continuations without a context alone.
-        alone: score the choices without a question too, for
-            ``acc_mutual_info``.
+        begin: see :func:`answered`.
+        alone: see :func:`answered`.
         max_tokens: how many positions the model reads at once; as many as
             it is made for if None.
         n_rows: continuations that are read at once.
@@ -65,54 +62,143 @@ def score_task(  # noqa: PLR0913
         ValueError: there are no documents, one does not fit the task, or the
             model gives no number for it.
     """
+    asked = ask(task, documents, examples)
+    found = answered(
+        model,
+        tokenizer,
+        asked,
+        start_id=start_id,
+        name=task.name,
+        begin=begin,
+        alone=alone,
+        max_tokens=max_tokens,
+        n_rows=n_rows,
+        progress=progress,
+    )
+    return graded(task, documents, asked, found)
+
+
+def ask(
+    task: LikelihoodTask,
+    documents: Sequence[Document],
+    examples: Sequence[Document] | None = None,
+) -> list[Asked]:
+    """Return the texts that a model is asked about each document.
+
+    Args:
+        task: what is asked.
+        documents: all questions of the run, since examples may be drawn
+            from them.
+        examples: see :func:`score_task`.
+
+    Raises:
+        ValueError: there are no documents, or one does not fit the task.
+    """
     if not documents:
         raise ValueError(
             f"{task.name} is asked on no documents; a score needs some"
         )
-    asked = [
-        task.asked(document, before)
-        for document, before in zip(
-            documents, prefixes(task, documents, examples), strict=True
-        )
-    ]
-    questions, names = _questions(tokenizer, task.name, asked, start_id, begin)
-    score = partial(
-        score_continuations, model, max_tokens=max_tokens, n_rows=n_rows
-    )
-    bar = task.name if progress else None
-    found = score(questions, names=names, progress=bar)
-    apart = None
-    if alone:
-        texts, questions = _alone(tokenizer, asked, start_id)
-        names = [f"the continuation {text[:40]!r} alone" for text in texts]
-        bare = score(questions, names=names)
-        apart = {
-            text: float(each.log_prob[0])
-            for text, each in zip(texts, bare, strict=True)
-        }
-    return _gathered(task, documents, asked, found, apart)
+    befores = prefixes(task, documents, examples)
+    pairs = zip(documents, befores, strict=True)
+    return [task.asked(document, before) for document, before in pairs]
 
 
-def _questions(
+def answered(  # noqa: PLR0913
+    model: nn.Module,
     tokenizer: SubwordTokenizer,
-    task: str,
     asked: Sequence[Asked],
+    *,
     start_id: int,
-    begin: bool,
-) -> tuple[list[Question], list[str]]:
-    """Return each context with its continuations, and what to call it."""
+    name: str,
+    first: int = 0,
+    begin: bool = True,
+    alone: bool = True,
+    max_tokens: int | None = None,
+    n_rows: int = 64,
+    progress: bool = True,
+) -> list[Likelihoods]:
+    """Return what a model answers, for some of a task's documents or all.
+
+    Args:
+        model: a causal transformer in eval mode.
+        tokenizer: the one that it was trained with.
+        asked: the texts.
+        start_id: what a text begins behind.
+        name: of the task.
+        first: the number of the first document in its task.
+        begin: put ``start_id`` before each prompt. Without it, as in
+            lm-evaluation-harness for most models, it stands before
+            continuations without a context alone.
+        alone: score the choices without a question too, for
+            ``acc_mutual_info``.
+        max_tokens: see :func:`score_task`.
+        n_rows: see :func:`score_task`.
+        progress: see :func:`score_task`.
+
+    Raises:
+        ValueError: the model gives no number for a document, which is
+            named.
+    """
     questions, names = [], []
-    for number, each in enumerate(asked):
+    for number, each in enumerate(asked, first):
+        of = f"document {number} of {name}"
         for which, context in enumerate(each.contexts):
             question = join(tokenizer, context, each.continuations)
-            name = f"document {number} of {task}"
-            if len(each.contexts) > 1:
-                name += f", context {which}"
             if begin or not question.context:
                 question = _begun(question, start_id)
             questions.append(question)
-            names.append(name)
-    return questions, names
+            several = len(each.contexts) > 1
+            names.append(of + (f", context {which}" if several else ""))
+    score = partial(
+        score_continuations, model, max_tokens=max_tokens, n_rows=n_rows
+    )
+    found = score(questions, names=names, progress=name if progress else None)
+    bare: dict[str, float] = {}
+    if alone:
+        texts = list(dict.fromkeys(chain(*(e.continuations for e in asked))))
+        apart = [_begun(join(tokenizer, "", [t]), start_id) for t in texts]
+        names = [f"the continuation {text[:40]!r} alone" for text in texts]
+        for text, scored in zip(texts, score(apart, names=names), strict=True):
+            bare[text] = float(scored.log_prob[0])
+    rest = iter(found)
+    return [
+        _gathered(each, [next(rest) for _ in each.contexts], bare)
+        for each in asked
+    ]
+
+
+def graded(
+    task: LikelihoodTask,
+    documents: Sequence[Document],
+    asked: Sequence[Asked],
+    found: Sequence[Likelihoods],
+) -> TaskScores:
+    """Return the scores of a task, from what a model answered.
+
+    Args:
+        task: what was asked.
+        documents: the questions.
+        asked: the texts of each.
+        found: the answers to each.
+    """
+    grades = [task.grades(*pair) for pair in zip(asked, found, strict=True)]
+    dropped = [each.n_dropped for each in found]
+    return TaskScores(
+        task=task.name,
+        metric=task.metric,
+        chance=task.chance_of(asked),
+        grades={
+            metric: np.array([each[metric] for each in grades])
+            for metric in grades[0]
+        },
+        prompts=text_hash(
+            chain(*((*e.contexts, *e.continuations) for e in asked))
+        ),
+        n_truncated=sum(n > 0 for n in dropped),
+        n_dropped=sum(dropped),
+        clusters=task.cluster and tuple(map(task.cluster, documents)),
+        groups=task.group and tuple(map(task.group, documents)),
+    )
 
 
 def _begun(question: Question, start_id: int) -> Question:
@@ -124,54 +210,15 @@ def _begun(question: Question, start_id: int) -> Question:
     )
 
 
-def _alone(
-    tokenizer: SubwordTokenizer, asked: Sequence[Asked], start_id: int
-) -> tuple[list[str], list[Question]]:
-    """Return each continuation once, behind nothing but a start."""
-    all_texts = chain.from_iterable(each.continuations for each in asked)
-    texts = list(dict.fromkeys(all_texts))
-    return texts, [
-        _begun(join(tokenizer, "", [text]), start_id) for text in texts
-    ]
-
-
 def _gathered(
-    task: LikelihoodTask,
-    documents: Sequence[Document],
-    asked: Sequence[Asked],
-    found: Sequence[Scored],
-    apart: dict[str, float] | None,
-) -> TaskScores:
-    """Put the scores of contexts together, document by document."""
-    rest, grades, dropped = iter(found), [], []
-    for each in asked:
-        own = [next(rest) for _ in each.contexts]
-        dropped.append(sum(int(some.n_dropped.max()) for some in own))
-        texts = each.continuations * len(own)
-        likelihoods = Likelihoods(
-            log_prob=np.concatenate([some.log_prob for some in own]),
-            n_tokens=np.concatenate([some.n_tokens for some in own]),
-            greedy=np.concatenate([some.greedy for some in own]),
-            alone=(
-                None
-                if apart is None
-                else np.array([apart[text] for text in texts])
-            ),
-        )
-        grades.append(task.grades(each, likelihoods))
-    return TaskScores(
-        task=task.name,
-        metric=task.metric,
-        chance=task.chance_of(asked),
-        grades={
-            name: np.array([each[name] for each in grades])
-            for name in grades[0]
-        },
-        prompts=text_hash(
-            chain.from_iterable((*e.contexts, *e.continuations) for e in asked)
-        ),
-        n_truncated=sum(n > 0 for n in dropped),
-        n_dropped=sum(dropped),
-        clusters=task.cluster and tuple(map(task.cluster, documents)),
-        groups=task.group and tuple(map(task.group, documents)),
+    asked: Asked, own: Sequence[Scored], bare: dict[str, float]
+) -> Likelihoods:
+    """Put the scores of a document's contexts together."""
+    texts = asked.continuations * len(own)
+    return Likelihoods(
+        log_prob=np.concatenate([each.log_prob for each in own]),
+        n_tokens=np.concatenate([each.n_tokens for each in own]),
+        greedy=np.concatenate([each.greedy for each in own]),
+        alone=np.array([bare[text] for text in texts]) if bare else None,
+        n_dropped=sum(int(each.n_dropped.max()) for each in own),
     )

@@ -51,12 +51,14 @@ class Likelihoods:
         greedy: whether the model would have written it by itself.
         alone: the log-probabilities of the continuations behind the start
             of a text; None if they were not asked for.
+        n_dropped: tokens at the left that the model could not read.
     """
 
     log_prob: Float[np.ndarray, " n"]
     n_tokens: Int[np.ndarray, " n"]
     greedy: Bool[np.ndarray, " n"]
     alone: Float[np.ndarray, " n"] | None = None
+    n_dropped: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
