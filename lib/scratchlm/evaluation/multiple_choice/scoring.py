@@ -16,7 +16,11 @@ from scratchlm.evaluation.multiple_choice.tasks import (
     LikelihoodTask,
     text_hash,
 )
-from scratchlm.evaluation.perplexity.joining import Question, join
+from scratchlm.evaluation.perplexity.joining import (
+    Question,
+    common_prefix,
+    join,
+)
 from scratchlm.evaluation.perplexity.scoring import (
     Scored,
     score_continuations,
@@ -144,6 +148,8 @@ def answered(  # noqa: PLR0913
         of = f"document {number} of {name}"
         for which, context in enumerate(each.contexts):
             question = join(tokenizer, context, each.continuations)
+            if each.cut_shared:
+                question = _without_shared(question)
             if begin or not question.context:
                 question = _begun(question, start_id)
             questions.append(question)
@@ -207,6 +213,19 @@ def _begun(question: Question, start_id: int) -> Question:
     return Question(
         context=(start_id, *question.context),
         continuations=question.continuations,
+    )
+
+
+def _without_shared(question: Question) -> Question:
+    """Give the context what all continuations begin with, but their ends."""
+    first, *others = question.continuations
+    n = min(
+        *(common_prefix(first, other) for other in others),
+        *(len(each) - 1 for each in question.continuations),
+    )
+    return Question(
+        context=question.context + first[:n],
+        continuations=tuple(each[n:] for each in question.continuations),
     )
 
 

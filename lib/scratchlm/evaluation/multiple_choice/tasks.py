@@ -33,12 +33,16 @@ class Asked:
         answer: which is right, by its place.
         lengths: of the choices, in characters, without what joins them to
             their contexts.
+        cut_shared: count the first tokens of the continuations, as far as
+            they agree, to the context. It changes scores for each token
+            alone.
     """
 
     contexts: tuple[str, ...]
     continuations: tuple[str, ...]
     answer: int
     lengths: tuple[int, ...]
+    cut_shared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +85,8 @@ class Task(ABC):
         cluster: what a document shares with others that are not independent
             of it, as the passage that it asks about; nothing if None.
         description: what stands before the examples.
-        delimiter: between a prompt and what follows it.
+        delimiter: between a prompt and what follows it. White space at its
+            end belongs to what follows, and the rest to the prompt.
         separator: between two examples.
         metric: the score that is reported.
         chance: what guessing scores; None if that depends on the documents.
@@ -113,6 +118,12 @@ class Task(ABC):
             raise ValueError(
                 f"chance is {self.chance}; give a part below 1, as 0.25"
             )
+
+    @property
+    def joints(self) -> tuple[str, str]:
+        """What ends the prompt, and what begins the text behind it."""
+        text = self.delimiter.rstrip()
+        return text, self.delimiter[len(text) :]
 
     @abstractmethod
     def solution(self, document: Document) -> str:
@@ -201,9 +212,10 @@ class SchemaTask(LikelihoodTask):
         contexts = list(self.contexts(document))
         continuation = self.continuation(document)
         answer = _right(self, document, contexts, self.answer(document))
+        end, start = self.joints
         return Asked(
-            contexts=tuple(before + each for each in contexts),
-            continuations=(self.delimiter + continuation,),
+            contexts=tuple(before + each + end for each in contexts),
+            continuations=(start + continuation,),
             answer=answer,
             lengths=(len(continuation),) * len(contexts),
         )
@@ -227,9 +239,10 @@ class ContinuationTask(LikelihoodTask):
     def asked(self, document: Document, before: str) -> Asked:
         """Return the target alone. Args: see the base class."""
         target = self.target(document)
+        end, start = self.joints
         return Asked(
-            contexts=(before + self.prompt(document),),
-            continuations=(self.delimiter + target,),
+            contexts=(before + self.prompt(document) + end,),
+            continuations=(start + target,),
             answer=0,
             lengths=(len(target),),
         )
@@ -254,10 +267,12 @@ class ChoiceTask(LikelihoodTask):
     Args:
         choices: the texts.
         answer: which of them is right.
+        cut_shared: see :class:`Asked`.
     """
 
     choices: Callable[[Document], Sequence[str]]
     answer: Callable[[Document], int]
+    cut_shared: bool = False
 
     def solution(self, document: Document) -> str:
         """Return the right choice. Args: see the base class."""
@@ -268,11 +283,13 @@ class ChoiceTask(LikelihoodTask):
         """Return the choices. Args: see the base class."""
         choices = list(self.choices(document))
         answer = _right(self, document, choices, self.answer(document))
+        end, start = self.joints
         return Asked(
-            contexts=(before + self.prompt(document),),
-            continuations=tuple(self.delimiter + each for each in choices),
+            contexts=(before + self.prompt(document) + end,),
+            continuations=tuple(start + each for each in choices),
             answer=answer,
             lengths=tuple(map(len, choices)),
+            cut_shared=self.cut_shared,
         )
 
 
