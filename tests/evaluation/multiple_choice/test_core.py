@@ -46,19 +46,20 @@ def word(i):
 ROWS = {"multiple_choice": choice, "schema": schema, "language_modeling": word}
 
 
+def shown(kind, row, delimiter):
+    """A document as an example."""
+    if kind == "multiple_choice":
+        return row["query"] + delimiter + row["choices"][row["gold"]]
+    if kind == "schema":
+        context = row["context_options"][row["gold"]]
+        return context + delimiter + row["continuation"]
+    return row["context"].strip() + delimiter + row["continuation"]
+
+
 @torch.no_grad()
 def right(small, kind, row, shots, delimiter):
     """Whether a document is right, by nanochat's definition."""
-
-    def shown(row):
-        if kind == "multiple_choice":
-            return row["query"] + delimiter + row["choices"][row["gold"]]
-        if kind == "schema":
-            context = row["context_options"][row["gold"]]
-            return context + delimiter + row["continuation"]
-        return row["context"].strip() + delimiter + row["continuation"]
-
-    before = "".join(f"{shown(each)}\n\n" for each in shots)
+    before = "".join(f"{shown(kind, each, delimiter)}\n\n" for each in shots)
     several = {
         "multiple_choice": [
             row["query"] + delimiter + each for each in row.get("choices", ())
@@ -67,7 +68,9 @@ def right(small, kind, row, shots, delimiter):
             each + delimiter + row["continuation"]
             for each in row.get("context_options", ())
         ],
-        "language_modeling": [shown(row)] if "context" in row else [],
+        "language_modeling": [shown(kind, row, delimiter)]
+        if "context" in row
+        else [],
     }[kind]
     rows = [
         [small.start_id, *small.tokenizer.encode(before + text)]

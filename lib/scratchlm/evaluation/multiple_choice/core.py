@@ -72,14 +72,9 @@ def core_task(
     Source: Li et al. 2024, "DataComp-LM", section 3.5, as nanochat scores it.
     """
     one_of("kind", kind, KINDS)
-    form: dict[str, Any] = {
-        "name": name,
-        "n_examples": n_examples,
-        "sampling": "each",
-        "seed": _EXAMPLES,
-        "delimiter": delimiter,
-        "chance": chance,
-    }
+    form: dict[str, Any] = {"sampling": "each", "seed": _EXAMPLES}
+    form |= {"name": name, "n_examples": n_examples}
+    form |= {"delimiter": delimiter, "chance": chance}
     if kind == "multiple_choice":
         return ChoiceTask(
             columns=("query", "choices", "gold"),

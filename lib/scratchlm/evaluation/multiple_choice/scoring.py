@@ -143,18 +143,14 @@ def answered(  # noqa: PLR0913
         ValueError: the model gives no number for a document, which is
             named.
     """
-    questions, names = [], []
-    for number, each in enumerate(asked, first):
-        of = f"document {number} of {name}"
-        for which, context in enumerate(each.contexts):
-            question = join(tokenizer, context, each.continuations)
-            if each.cut_shared:
-                question = _without_shared(question)
-            if begin or not question.context:
-                question = _begun(question, start_id)
-            questions.append(question)
-            several = len(each.contexts) > 1
-            names.append(of + (f", context {which}" if several else ""))
+    questions, names = _questions(tokenizer, asked, name, first)
+    if begin:
+        questions = [_begun(each, start_id) for each in questions]
+    else:  # what has nothing before it still needs something
+        questions = [
+            each if each.context else _begun(each, start_id)
+            for each in questions
+        ]
     score = partial(
         score_continuations, model, max_tokens=max_tokens, n_rows=n_rows
     )
@@ -205,6 +201,22 @@ def graded(
         clusters=task.cluster and tuple(map(task.cluster, documents)),
         groups=task.group and tuple(map(task.group, documents)),
     )
+
+
+def _questions(
+    tokenizer: SubwordTokenizer, asked: Sequence[Asked], name: str, first: int
+) -> tuple[list[Question], list[str]]:
+    """Return each context with its continuations, and what to call it."""
+    questions, names = [], []
+    for number, each in enumerate(asked, first):
+        for which, context in enumerate(each.contexts):
+            question = join(tokenizer, context, each.continuations)
+            if each.cut_shared:
+                question = _without_shared(question)
+            questions.append(question)
+            several = f", context {which}" if len(each.contexts) > 1 else ""
+            names.append(f"document {number} of {name}{several}")
+    return questions, names
 
 
 def _begun(question: Question, start_id: int) -> Question:
