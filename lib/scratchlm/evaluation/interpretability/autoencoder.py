@@ -67,7 +67,7 @@ def largest(values: Float[Tensor, "*B M"], k: int) -> Float[Tensor, "*B M"]:
     return torch.zeros_like(values).scatter(-1, where, kept.relu())
 
 
-def train_autoencoder(
+def train_autoencoder(  # noqa: PLR0913
     x: Float[Tensor, "n D"],
     *,
     n_latents: int,

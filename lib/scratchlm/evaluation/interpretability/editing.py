@@ -89,7 +89,7 @@ def second_moment(
     return each.T @ each / len(each)
 
 
-def new_value(
+def new_value(  # noqa: PLR0913
     model: Any,
     layer: int,
     request: Request,

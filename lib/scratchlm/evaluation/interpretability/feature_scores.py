@@ -101,7 +101,7 @@ def precision_recall_f1(
     )
 
 
-def f1_intervals(
+def f1_intervals(  # noqa: PLR0913
     said: Bool[Tensor, "n V"],
     truth: Bool[Tensor, "n V"],
     clusters: Int[Tensor, " n"],

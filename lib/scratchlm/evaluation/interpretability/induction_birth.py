@@ -1,8 +1,9 @@
 """A small model in which an induction head is born."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -54,7 +55,7 @@ def copying_loss(
     )
 
 
-def observe_birth(
+def observe_birth(  # noqa: PLR0913
     config: TransformerConfig,
     *,
     n_steps: int,
@@ -66,12 +67,16 @@ def observe_birth(
 ) -> Birth:
     """Train a model on rows that repeat, and look at it again and again.
 
+    Each batch repeats after another number of tokens. If it were always the
+    same, a head could look back by this distance, whatever stands there, and
+    would need no other head.
+
     Args:
         config: of the model; two layers are the fewest that can do it.
         n_steps: steps of Adam.
         every: steps from one checkpoint to the next.
         n_rows: rows of a batch.
-        n_half: tokens before the repetition.
+        n_half: tokens before the repetition, at most; at least 4.
         learning_rate: the same throughout.
         seed: of weights and rows.
 
@@ -82,6 +87,8 @@ def observe_birth(
     """
     if min(n_steps, every) < 1:
         raise ValueError(f"{n_steps} steps, one in {every}; use at least 1")
+    if n_half < 4:
+        raise ValueError(f"n_half is {n_half}; use at least 4")
     torch.manual_seed(seed)
     model = Transformer(config)
     adam = torch.optim.Adam(model.parameters(), learning_rate)
@@ -90,9 +97,9 @@ def observe_birth(
     for step in tqdm(range(n_steps + 1), "birth", leave=False, disable=None):
         if step % every == 0:
             _look(model, asked, step, seen)
-        rows = repeated_tokens(
-            n_rows, n_half, config.vocab_size, seed=seed * 10**7 + step + 1
-        )
+        draw = seed * 10**7 + step + 1
+        period = int(np.random.default_rng(draw).integers(4, n_half + 1))
+        rows = repeated_tokens(n_rows, period, config.vocab_size, seed=draw)
         loss = copying_loss(model, rows)
         adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -103,11 +110,14 @@ def observe_birth(
 @torch.no_grad()
 def _look(model: Transformer, asked: Tensor, step: int, seen: Birth) -> None:
     patterns = attention_patterns(model, asked)
-    best: Callable[[Tensor], float] = lambda x: float(x.mean(-1).max())
     seen.steps.append(step)
     seen.losses.append(float(copying_loss(model, asked)))
-    seen.induction.append(best(induction_scores(patterns)))
-    seen.previous.append(best(previous_token_scores(patterns)))
+    seen.induction.append(_best(induction_scores(patterns)))
+    seen.previous.append(_best(previous_token_scores(patterns)))
+
+
+def _best(scores: Tensor) -> float:
+    return float(scores.mean(-1).max())
 
 
 def largest_fall(values: list[float]) -> int:
@@ -121,5 +131,5 @@ def largest_fall(values: list[float]) -> int:
     """
     if len(values) < 2:
         raise ValueError(f"{len(values)} checkpoints; give at least two")
-    falls = [a - b for a, b in zip(values, values[1:], strict=False)]
+    falls = [a - b for a, b in pairwise(values)]
     return 1 + falls.index(max(falls))

@@ -97,7 +97,7 @@ def divergence(
     return (p.exp() * (p - lens.log_softmax(-1))).sum(-1)
 
 
-def train_tuned_lens(
+def train_tuned_lens(  # noqa: PLR0913
     model: Any,
     rows: Sequence[Int[Tensor, " T"]],
     *,

@@ -87,7 +87,7 @@ def patching_effects(
             change = set_positions(kept[place], [position])
             with replace(model, {place: change}):
                 effects.append(metric(model(corrupted)[:, -1]) - before)
-    return torch.stack(effects).unflatten(0, (len(places), -1))
+    return torch.stack(effects).reshape(len(places), clean.shape[1], -1)
 
 
 def attribution_effects(
