@@ -25,7 +25,7 @@ def model(config):
     model = Transformer(config)
     with torch.no_grad():
         for each in model.parameters():
-            each += 0.2 * torch.randn_like(each)
+            each.add_(torch.randn_like(each), alpha=0.2)
     return model.eval()
 
 

@@ -4,6 +4,7 @@ import torch
 from scratchlm.evaluation.interpretability.attention_patterns import (
     attention_patterns,
     induction_scores,
+    periodic_tokens,
     previous_token_scores,
     repeated_tokens,
 )
@@ -54,3 +55,15 @@ def test_bad_rows():
         repeated_tokens(1, 1, 20)
     with pytest.raises(ValueError, match="7 tokens"):
         induction_scores(torch.zeros(1, 1, 1, 7, 7))
+
+
+def test_periods_differ_and_the_second_half_can_be_copied():
+    rows = periodic_tokens(20, 8, 1000, seed=3)
+    periods = set()
+    for row in rows:
+        period = next(
+            p for p in range(1, 16) if torch.equal(row[p:], row[:-p])
+        )
+        periods.add(period)
+    assert periods <= {4, 5, 6, 7, 8}
+    assert len(periods) > 2

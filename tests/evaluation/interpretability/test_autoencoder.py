@@ -6,6 +6,7 @@ from scratchlm.evaluation.interpretability.autoencoder import (
     TopKAutoencoder,
     dead_latents,
     largest,
+    rescaled,
     spliced_losses,
     train_autoencoder,
     unexplained,
@@ -58,3 +59,12 @@ def test_bad_sizes():
         TopKAutoencoder(2, 3, 4)
     with pytest.raises(ValueError, match="0 steps"):
         train_autoencoder(torch.zeros(3, 2), n_latents=4, k=1, n_steps=0)
+
+
+@torch.no_grad()
+def test_a_scale_passes_through():
+    torch.manual_seed(0)
+    model = TopKAutoencoder(4, 9, 2)
+    model.encoder.bias.copy_(torch.randn(9))
+    x = torch.randn(20, 4)
+    torch.testing.assert_close(rescaled(model, 3.0)(3 * x), 3 * model(x))

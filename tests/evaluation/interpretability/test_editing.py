@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -57,10 +59,11 @@ def test_no_other_update_disturbs_less():
 def test_an_edited_model_says_the_answer_and_forgets_it(model):
     tokens = torch.tensor([REQUEST.prompts[0]])
     before = model(tokens)
-    moment = second_moment(model, 0, [[5, 6, 7, 8], [9, 10, 11, 12]])
-    update = edit(model, 0, REQUEST, moment)
+    moment = second_moment(model, 1, [[5, 6, 7, 8], [9, 10, 11, 12]])
+    request = replace(REQUEST, subjects=[3])
+    update = edit(model, 1, request, moment)
     assert torch.equal(model(tokens), before)
-    with edited(model, 0, update):
+    with edited(model, 1, update):
         after = model(tokens)
     assert after[0, -1].softmax(-1)[7] > 2 * before[0, -1].softmax(-1)[7]
     assert torch.equal(model(tokens), before)

@@ -44,5 +44,3 @@ def test_bad_numbers(config):
         largest_fall([1.0])
     with pytest.raises(ValueError, match="0 steps"):
         observe_birth(config, n_steps=0, every=1)
-    with pytest.raises(ValueError, match="n_half is 3"):
-        observe_birth(config, n_steps=1, every=1, n_half=3)

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -17,16 +19,17 @@ def world():
 def test_digits_and_carries_are_those_of_the_sum(world):
     """Each carry is worked out from the numbers that are added."""
     seen = 0
-    for document in world.documents(3, 80):
-        if document.kind != "sum" or " + " not in document.text.split("\n")[0]:
+    for document in world.documents(3, 150):
+        added = re.search(r"So (\d+) \+ (\d+)", document.text)
+        if added is None:
             continue
-        a, b = document.text.split("\n")[0].split(" + ")
-        carries, carry = 0, 0
-        for x, y in zip(a.zfill(3)[::-1], b.zfill(3)[::-1], strict=True):
+        a, b = added.groups()
+        n, carries, carry = max(len(a), len(b)), 0, 0
+        for x, y in zip(a.zfill(n)[::-1], b.zfill(n)[::-1], strict=True):
             carry = (int(x) + int(y) + carry) // 10
             carries += carry
         found = [s for s in spans(world, document) if s.variable == "carry"]
-        assert len(found) in {carries, carries - carry}
+        assert len(found) == carries - carry  # the last is written
         seen += 1
     assert seen > 3
 

@@ -9,6 +9,7 @@ from scratchlm.evaluation.interpretability.attention_patterns import (
 from scratchlm.evaluation.interpretability.autoencoder import (
     TopKAutoencoder,
     dead_latents,
+    rescaled,
     spliced_losses,
     train_autoencoder,
     unexplained,
@@ -88,6 +89,7 @@ __all__ = [
     "read",
     "repeated_tokens",
     "replace",
+    "rescaled",
     "second_moment",
     "shuffled",
     "spans",

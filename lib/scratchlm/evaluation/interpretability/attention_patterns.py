@@ -70,6 +70,30 @@ def repeated_tokens(
     return half.repeat(1, 2)
 
 
+def periodic_tokens(
+    n_rows: int, n_half: int, vocab_size: int, *, seed: int = 0
+) -> Int[Tensor, "B T"]:
+    """Return rows that repeat, each after another number of tokens.
+
+    From half of ``n_half`` to all of it. If the distance were always the
+    same, a head could look back by it, whatever stands there.
+
+    Args:
+        n_rows: rows B.
+        n_half: the longest period, half of T.
+        vocab_size: ids are drawn below this, evenly.
+        seed: decides which.
+
+    Raises:
+        ValueError: a size is too small for a repetition.
+    """
+    rows = repeated_tokens(n_rows, n_half, vocab_size, seed=seed)
+    draws = torch.Generator().manual_seed(seed + 1)
+    least = max(2, n_half // 2)
+    periods = torch.randint(least, n_half + 1, (n_rows, 1), generator=draws)
+    return rows.gather(1, torch.arange(2 * n_half) % periods)
+
+
 def induction_scores(
     patterns: Float[Tensor, "layers B N T T"],
 ) -> Float[Tensor, "layers N B"]:

@@ -56,6 +56,22 @@ class TopKAutoencoder(nn.Module):
         return self.decode(self.encode(x))
 
 
+@torch.no_grad()
+def rescaled(model: TopKAutoencoder, scale: float) -> TopKAutoencoder:
+    """Return an autoencoder of activations that are longer by a factor.
+
+    Args:
+        model: of the activations over the scale.
+        scale: the factor.
+    """
+    n_latents, d_model = model.directions.shape
+    longer = TopKAutoencoder(d_model, n_latents, model.k)
+    longer.load_state_dict(model.state_dict())
+    longer.centre.mul_(scale)
+    longer.encoder.bias.mul_(scale)
+    return longer.requires_grad_(False)
+
+
 def largest(values: Float[Tensor, "*B M"], k: int) -> Float[Tensor, "*B M"]:
     """Return values of which all but the k largest, and none below 0, are 0.
 

@@ -27,7 +27,7 @@ class Detectors:
 
 def best_detectors(
     features: Float[Tensor, "n M"],
-    truth: Bool[Tensor, "n V"],
+    truth: Bool[Tensor, "_ V"],
     *,
     n_thresholds: int = 6,
 ) -> Detectors:

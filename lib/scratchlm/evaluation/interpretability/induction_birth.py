@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -13,6 +12,7 @@ from tqdm import tqdm
 from scratchlm.evaluation.interpretability.attention_patterns import (
     attention_patterns,
     induction_scores,
+    periodic_tokens,
     previous_token_scores,
     repeated_tokens,
 )
@@ -67,16 +67,15 @@ def observe_birth(  # noqa: PLR0913
 ) -> Birth:
     """Train a model on rows that repeat, and look at it again and again.
 
-    Each batch repeats after another number of tokens. If it were always the
-    same, a head could look back by this distance, whatever stands there, and
-    would need no other head.
+    Each row repeats after another number of tokens, as
+    ``periodic_tokens`` explains.
 
     Args:
         config: of the model; two layers are the fewest that can do it.
         n_steps: steps of Adam.
         every: steps from one checkpoint to the next.
         n_rows: rows of a batch.
-        n_half: tokens before the repetition, at most; at least 4.
+        n_half: tokens before the repetition, at most.
         learning_rate: the same throughout.
         seed: of weights and rows.
 
@@ -87,8 +86,6 @@ def observe_birth(  # noqa: PLR0913
     """
     if min(n_steps, every) < 1:
         raise ValueError(f"{n_steps} steps, one in {every}; use at least 1")
-    if n_half < 4:
-        raise ValueError(f"n_half is {n_half}; use at least 4")
     torch.manual_seed(seed)
     model = Transformer(config)
     adam = torch.optim.Adam(model.parameters(), learning_rate)
@@ -97,9 +94,9 @@ def observe_birth(  # noqa: PLR0913
     for step in tqdm(range(n_steps + 1), "birth", leave=False, disable=None):
         if step % every == 0:
             _look(model, asked, step, seen)
-        draw = seed * 10**7 + step + 1
-        period = int(np.random.default_rng(draw).integers(4, n_half + 1))
-        rows = repeated_tokens(n_rows, period, config.vocab_size, seed=draw)
+        rows = periodic_tokens(
+            n_rows, n_half, config.vocab_size, seed=seed * 10**7 + 2 * step
+        )
         loss = copying_loss(model, rows)
         adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

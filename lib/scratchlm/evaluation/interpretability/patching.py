@@ -53,7 +53,7 @@ def set_positions(value: Tensor, positions: Sequence[int]) -> Change:
 def patching_effects(
     model: Any,
     clean: Int[Tensor, "B T"],
-    corrupted: Int[Tensor, "B T"],
+    corrupted: Int[Tensor, "B _"],
     places: Sequence[str],
     metric: Metric,
 ) -> Float[Tensor, "places T B"]:
@@ -93,7 +93,7 @@ def patching_effects(
 def attribution_effects(
     model: Any,
     clean: Int[Tensor, "B T"],
-    corrupted: Int[Tensor, "B T"],
+    corrupted: Int[Tensor, "B _"],
     places: Sequence[str],
     metric: Metric,
 ) -> Float[Tensor, "places T B"]:

@@ -28,7 +28,7 @@ class LinearProbe:
     def __init__(
         self,
         x: Float[Tensor, "n D"],
-        labels: Int64[np.ndarray, " n"],
+        labels: Int64[np.ndarray, " _"],
         n_classes: int,
         *,
         penalty: float = 1e-2,
