@@ -96,7 +96,7 @@ def new_value(  # noqa: PLR0913
     *,
     n_steps: int = 25,
     learning_rate: float = 0.5,
-    decay: float = 1e-3,
+    decay: float = 0.05,
 ) -> Float[Tensor, " D"]:
     """Find what the layer has to add at the subject for the new answer.
 
@@ -104,9 +104,11 @@ def new_value(  # noqa: PLR0913
         model: none of its weights changes.
         layer: counted from 0.
         request: prompts and answer.
-        n_steps: steps of Adam on the shift of what the layer adds.
+        n_steps: steps of Adam on the shift, whose unit is the mean size of
+            what the layer adds at the first subject.
         learning_rate: of these.
-        decay: of the squared shift, which keeps it small.
+        decay: of the squared shift over the squared value, which keeps the
+            shift small.
 
     Returns:
         The shift of what the layer adds now.
@@ -114,17 +116,20 @@ def new_value(  # noqa: PLR0913
     Source: Meng et al. 2022, "Locating and Editing Factual Associations in
     GPT", sec. 3.1.
     """
+    place, n = f"blocks.{layer}.feedforward", len(request.answer)
+    with torch.no_grad(), read(model, [place]) as kept:
+        model.hidden(torch.tensor([request.prompts[0]]))
+    unit = kept[place][0, request.subjects[0]].square().mean().sqrt()
     shift = torch.zeros(model.config.d_model, requires_grad=True)
     adam = torch.optim.Adam([shift], learning_rate)
-    place, n = f"blocks.{layer}.feedforward", len(request.answer)
     for _ in range(n_steps):
-        loss = decay * shift.square().sum()
+        loss = decay * shift.square().mean()
         for prompt, at in zip(request.prompts, request.subjects, strict=True):
 
             def add(value: Tensor, at: int = at) -> Tensor:
                 here = torch.zeros(value.shape[1], 1)
                 here[at] = 1
-                return value + here * shift
+                return value + here * (unit * shift)
 
             tokens = torch.tensor([[*prompt, *request.answer]])
             with torch.enable_grad(), replace(model, {place: add}):
@@ -135,7 +140,7 @@ def new_value(  # noqa: PLR0913
             )
         (shift.grad,) = torch.autograd.grad(loss, [shift])
         adam.step()
-    return shift.detach()
+    return unit * shift.detach()
 
 
 def rank_one_update(
