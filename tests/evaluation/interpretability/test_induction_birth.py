@@ -35,6 +35,17 @@ def test_checkpoints_are_counted_and_repeat(config):
     assert runs[0].losses[-1] < runs[0].losses[0]
 
 
+def test_one_distance_shows_other_rows(config):
+    """Rows of the other kind lead to other weights."""
+    ends = [
+        observe_birth(
+            config, n_steps=2, every=2, n_rows=2, n_half=6, one_distance=one
+        ).losses[-1]
+        for one in (False, True)
+    ]
+    assert ends[0] != ends[1]
+
+
 def test_the_largest_fall():
     assert largest_fall([4.0, 3.9, 1.0, 0.2]) == 2
 

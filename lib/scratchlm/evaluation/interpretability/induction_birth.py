@@ -63,12 +63,13 @@ def observe_birth(  # noqa: PLR0913
     n_rows: int = 32,
     n_half: int = 16,
     learning_rate: float = 3e-3,
+    one_distance: bool = False,
     seed: int = 0,
 ) -> Birth:
     """Train a model on rows that repeat, and look at it again and again.
 
-    Each row repeats after another number of tokens, as
-    ``periodic_tokens`` explains.
+    Unless told otherwise, each row repeats after another number of tokens,
+    as ``periodic_tokens`` explains.
 
     Args:
         config: of the model; two layers are the fewest that can do it.
@@ -77,6 +78,8 @@ def observe_birth(  # noqa: PLR0913
         n_rows: rows of a batch.
         n_half: tokens before the repetition, at most.
         learning_rate: the same throughout.
+        one_distance: whether all rows repeat after ``n_half`` tokens, so
+            that a head needs no tokens to find the last occurrence.
         seed: of weights and rows.
 
     Raises:
@@ -91,10 +94,11 @@ def observe_birth(  # noqa: PLR0913
     adam = torch.optim.Adam(model.parameters(), learning_rate)
     asked = repeated_tokens(16, n_half, config.vocab_size, seed=10**6)
     seen = Birth(steps=[], losses=[], induction=[], previous=[])
+    draw = repeated_tokens if one_distance else periodic_tokens
     for step in tqdm(range(n_steps + 1), "birth", leave=False, disable=None):
         if step % every == 0:
             _look(model, asked, step, seen)
-        rows = periodic_tokens(
+        rows = draw(
             n_rows, n_half, config.vocab_size, seed=seed * 10**7 + 2 * step
         )
         loss = copying_loss(model, rows)
